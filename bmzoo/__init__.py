@@ -1,0 +1,1 @@
+"""bmzoo: a model zoo for backmapping coarse-grained simulations."""

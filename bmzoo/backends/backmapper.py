@@ -1,0 +1,59 @@
+"""The interface that every method implements."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel
+
+from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.molecules.topology import Topology
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a backend can do; the benchmark and the error messages read it."""
+
+    periodic: bool = True
+    temporal: bool = False
+    generative: bool = False
+    transferable: bool = False
+    equivariant: bool = False
+    likelihood: bool = False
+    fitting: Literal["none", "library", "gradient"] = "none"
+    """What it needs before it can backmap: nothing, a pass over reference pairs, or training."""
+
+
+class Backmapper(ABC):
+    """Draws atomistic frames conditioned on coarse-grained frames."""
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    Config: ClassVar[type[BaseModel]]
+
+    def __init__(self, topology: Topology, config: BaseModel | None = None) -> None:
+        self.topology = topology
+        self.config = config if config is not None else self.Config()
+
+    def fit(self, pairs: Iterable[PairedFrames], *, seed: int = 0) -> None:
+        """Learns from reference pairs in one pass; only backends with ``fitting="library"``."""
+
+    @abstractmethod
+    def backmap(self, frames: Iterable[Frame], *, n_samples: int = 1, seed: int) -> Iterator[Frame]:
+        """Yields ``n_samples`` atomistic frames for each CG frame, frame by frame, sample by sample.
+
+        Beads and atoms are in the topology's order; molecules come out whole and near their
+        beads; box, time, index and name of the CG frame are kept, ``sample`` counts from 0.
+        The same seed gives the same frames whatever the batch size: draw from
+        ``random_stream(seed, frame.index, sample, molecule)``.
+        """
+
+    def state(self) -> dict[str, Any]:
+        """Arrays (name -> numpy array or tensor) that :meth:`load_state` restores."""
+        return {}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restores what :meth:`state` gave."""

@@ -1,0 +1,46 @@
+"""A system: its topology, its states, and its held-out reference frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bmzoo.molecules.topology import Topology
+from bmzoo.systems.reference import Reference
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """The projection on which a system's free-energy surface is drawn.
+
+    ``phi_psi``: ``atoms`` are two rows of four; ``tica_ca``: ``atoms`` are the alpha carbons,
+    whose pair distances are fed to TICA with ``lag`` frames.
+    """
+
+    kind: Literal["phi_psi", "tica_ca"]
+    atoms: tuple[tuple[int, ...], ...]
+    lag: int = 1
+
+
+@dataclass(frozen=True)
+class System:
+    """One system in one state. Get it from :func:`bmzoo.load_system`.
+
+    Attributes:
+        name, state: ``sps`` and ``568K``.
+        title: one line for tables.
+        topology: graph, mapping, force field and temperature (of this state).
+        reference: embedded (or given) reference frames, ``None`` where there are none.
+        landscape: free-energy surface of the evaluation, if the system has one.
+        periodic: whether frames carry a box.
+    """
+
+    name: str
+    state: str
+    title: str
+    topology: Topology
+    periodic: bool
+    reference: Reference | None = None
+    landscape: Landscape | None = None
+    notes: MappingType[str, str] = field(default_factory=dict)

@@ -1,0 +1,17 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The published snapshots, which carry no licence and so are not part of the repository."""
+    root = Path(os.environ.get("BMZOO_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not root.is_dir():
+        pytest.skip(f"published snapshots not found at {root} (set BMZOO_SHARED_DATA)")
+    return root
