@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel
 
+from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.molecules.topology import Topology
 
@@ -40,6 +41,7 @@ class Backmapper(ABC):
 
     def fit(self, pairs: Iterable[PairedFrames], *, seed: int = 0) -> None:
         """Learns from reference pairs in one pass; only backends with ``fitting="library"``."""
+        raise NotImplementedError(f"backend '{self.name}' learns nothing from reference pairs")
 
     @abstractmethod
     def backmap(self, frames: Iterable[Frame], *, n_samples: int = 1, seed: int) -> Iterator[Frame]:
@@ -56,4 +58,12 @@ class Backmapper(ABC):
         return {}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Restores what :meth:`state` gave."""
+        """Restores what :meth:`state` gave.
+
+        Raises:
+            InputError: arrays that do not belong to this backend and topology.
+        """
+        if state:
+            raise InputError(
+                f"backend '{self.name}' keeps no arrays, but was given {', '.join(sorted(state))}"
+            )

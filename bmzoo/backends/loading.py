@@ -1,0 +1,135 @@
+"""The one door to a backmapper that is ready to use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from bmzoo.backends.backmapper import Backmapper
+from bmzoo.backends.checkpoints import Checkpoint, read_checkpoint, read_config, topology_hash
+from bmzoo.backends.config import build_config
+from bmzoo.backends.registry import get_backend
+from bmzoo.errors import InputError
+from bmzoo.frames.frame import PairedFrames
+from bmzoo.molecules.topology import Topology
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+"""Shipped checkpoints, ``<backend>/<tag>/``."""
+
+
+def load_backmapper(
+    name: str,
+    topology: Topology,
+    *,
+    weights: str | Path | None = None,
+    config: BaseModel | Mapping[str, Any] | str | Path | None = None,
+    settings: Iterable[str] = (),
+    library: Iterable[PairedFrames] | None = None,
+    system: str | None = None,
+    state: str | None = None,
+    seed: int = 0,
+) -> Backmapper:
+    """A backmapper that is ready to use.
+
+    Args:
+        name: of an installed backend.
+        topology: of the molecules to backmap.
+        weights: folder of a checkpoint, or the tag of a shipped one; by default the shipped one
+            that was made for this topology.
+        config: YAML file, mapping or model; by default the checkpoint's own, or the defaults.
+        settings: ``key=value`` changes on top.
+        library: reference pairs, for backends that look things up; not read where weights are given.
+        system, state: of the zoo; where several shipped weights fit, the ones made for it come first.
+        seed: for fitting.
+
+    Raises:
+        InputError: unknown backend or key, weights missing or made for another molecule;
+            the sentence names what would work.
+    """
+    backend = get_backend(name)
+    settings = list(settings)
+    fitting = backend.capabilities.fitting
+    if fitting == "none":
+        if weights is not None:
+            raise InputError(f"backend '{name}' has no weights; leave '{weights}' out")
+        return backend(topology, build_config(backend.Config, config, settings))
+    if weights is None and fitting == "library" and library is not None:
+        backmapper = backend(topology, build_config(backend.Config, config, settings))
+        backmapper.fit(library, seed=seed)
+        return backmapper
+    checkpoint = _find(name, topology, weights, fitting, system, state)
+    base = config if config is not None else checkpoint.config["config"]
+    return checkpoint.restore(topology, build_config(backend.Config, base, settings))
+
+
+def weights_for(backend: str, system: str, state: str | None = None) -> Path | None:
+    """The shipped checkpoint of a backend for a system (and state), ``None`` where there is none."""
+    for folder, config in shipped(backend):
+        if config.get("system") == system and state in (None, "", config.get("state")):
+            return folder
+    return None
+
+
+def weights_matching(
+    backend: str, topology: Topology, system: str | None = None, state: str | None = None
+) -> Path | None:
+    """The shipped checkpoint that was made for this molecule and mapping, ``None`` without one.
+
+    Of several, the one of the same system and state is preferred, then of the same system.
+    """
+    wanted = topology_hash(topology)
+    fitting = [(f, config) for f, config in shipped(backend) if config.get("topology") == wanted]
+    if not fitting:
+        return None
+
+    def rank(item: tuple[Path, dict[str, Any]]) -> tuple[bool, bool]:
+        same_system = item[1].get("system") == system
+        return (same_system, same_system and item[1].get("state") == state)
+
+    return max(fitting, key=rank)[0]
+
+
+def shipped(backend: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Folder and ``config.json`` of every shipped checkpoint of a backend, by tag."""
+    for path in sorted((WEIGHTS / backend).glob("*/config.json")):
+        yield path.parent, read_config(path.parent)
+
+
+def _find(
+    name: str,
+    topology: Topology,
+    weights: str | Path | None,
+    fitting: str,
+    system: str | None,
+    state: str | None,
+) -> Checkpoint:
+    if weights is None:
+        folder = weights_matching(name, topology, system, state)
+        if folder is None:
+            raise InputError(_nothing_fits(name, topology, fitting))
+        return read_checkpoint(folder)
+    folder = Path(weights) if Path(weights).is_dir() else WEIGHTS / name / str(weights)
+    if not folder.is_dir():
+        tags = ", ".join(path.name for path, _ in shipped(name)) or "none"
+        raise InputError(f"'{weights}' is neither a folder nor shipped weights of '{name}' (shipped: {tags})")
+    checkpoint = read_checkpoint(folder)
+    if checkpoint.backend != name:
+        raise InputError(f"{folder} holds weights of backend '{checkpoint.backend}', not of '{name}'")
+    return checkpoint
+
+
+def _nothing_fits(name: str, topology: Topology, fitting: str) -> str:
+    molecule = f"{topology.graph.name} ({topology.n_atoms} atoms, {topology.n_beads} beads)"
+    if fitting == "library":
+        return (
+            f"backend '{name}' needs atomistic reference frames of {molecule} with this mapping, and none "
+            "were given; give some, or use 'geometric', which needs none"
+        )
+    tags = ", ".join(path.name for path, _ in shipped(name)) or "none"
+    return (
+        f"no weights of backend '{name}' fit {molecule} with this mapping (shipped: {tags}); "
+        "give weights trained for it, or use 'geometric', which needs none"
+    )
