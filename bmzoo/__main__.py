@@ -1,0 +1,5 @@
+"""``python -m bmzoo``."""
+
+from bmzoo.cli.main import main
+
+main()

@@ -1,0 +1,128 @@
+"""The zoo from Python: what the commands do, as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bmzoo.frames.frame import Frame
+from bmzoo.pipeline import backmap_frames, coarse_grain, whole_molecules
+from bmzoo.target import load_backmapper, resolve_target
+
+if TYPE_CHECKING:
+    from bmzoo.benchmark.plan import Settings
+    from bmzoo.evaluation.evaluate import Result
+
+
+def backmap(
+    trajectory: Any,
+    *,
+    system: str | None = None,
+    topology: Sequence[str | Path] | str | Path | None = None,
+    mapping: str | Path | None = None,
+    structure: str | Path | None = None,
+    backend: str = "fragments",
+    weights: str | Path | None = None,
+    library: str | Path | None = None,
+    config: Any = None,
+    refine: str = "none",
+    samples: int = 1,
+    seed: int = 0,
+    start: int | None = None,
+    stop: int | None = None,
+    step: int | None = None,
+    temperature: float | None = None,
+) -> Any:
+    """Backmaps a CG trajectory in memory.
+
+    Args:
+        trajectory: path of a trajectory, or an MDAnalysis Universe (or AtomGroup) of beads.
+        system: a system of the zoo; or ``topology`` and ``mapping`` files of your own molecule.
+        samples: atomistic frames drawn for each CG frame; they follow one another.
+        refine: ``none``, ``minimise``, ``thermalise`` or ``thermalise:PICOSECONDS``.
+
+    Returns:
+        An MDAnalysis Universe with ``n_frames * samples`` frames (angstrom, as MDAnalysis has it).
+
+    Raises:
+        InputError: anything that is wrong with the input, in one sentence.
+    """
+    from bmzoo.frames.trajectory import read_frames
+    from bmzoo.frames.universe import frames_of_universe, to_universe
+
+    target = resolve_target(system, topology, mapping, temperature=temperature)
+    model = load_backmapper(
+        backend,
+        target.system,
+        topology=target.topology,
+        weights=weights,
+        config=config,
+        library=library,
+    )
+    if isinstance(trajectory, str | Path):
+        coarse = read_frames(trajectory, structure, start=start, stop=stop, step=step)
+    else:
+        coarse = frames_of_universe(trajectory, start=start, stop=stop, step=step)
+    frames = list(
+        backmap_frames(coarse, target.topology, model, samples=samples, seed=seed, refine=refine)
+    )
+    return to_universe(frames, target.topology.graph)
+
+
+def evaluate(
+    generated: str | Path,
+    reference: str | Path,
+    *,
+    system: str | None = None,
+    topology: Sequence[str | Path] | str | Path | None = None,
+    mapping: str | Path | None = None,
+    structure: str | Path | None = None,
+    coarse: str | Path | None = None,
+    temperature: float | None = None,
+    seed: int = 0,
+    start: int | None = None,
+    stop: int | None = None,
+    step: int | None = None,
+    progress: Any = None,
+) -> Result:
+    """Scores any program's atomistic frames against reference frames.
+
+    Args:
+        generated, reference: trajectories with the same atoms in the topology's order.
+        coarse: the CG trajectory that the generated frames were made from, by default the
+            reference frames coarse-grained.
+
+    Raises:
+        InputError: files that do not fit one another or the topology.
+    """
+    from bmzoo.evaluation.evaluate import Evaluation
+    from bmzoo.frames.trajectory import read_frames
+
+    target = resolve_target(system, topology, mapping, temperature=temperature)
+
+    def whole(path: str | Path, *, beads: bool = False) -> Iterator[Frame]:
+        found = read_frames(path, None if beads else structure, start=start, stop=stop, step=step)
+        return whole_molecules(found, target.topology, beads=beads)
+
+    beads = whole(coarse, beads=True) if coarse else coarse_grain(whole(reference), target.topology)
+    landscape = target.system.landscape if target.system else None
+    evaluation = Evaluation(target.topology, landscape=landscape, seed=seed)
+    return evaluation.run(whole(reference), whole(generated), coarse=beads, progress=progress)
+
+
+def benchmark(settings: Settings | None = None, **changes: Any) -> Path:
+    """Runs the benchmark; returns the folder with ``results.json`` and the trajectories.
+
+    Args:
+        settings: everything at once; or the fields of
+            :class:`bmzoo.benchmark.plan.Settings` by name.
+    """
+    from bmzoo.benchmark.plan import Settings
+    from bmzoo.benchmark.run import run
+
+    chosen = settings or Settings(**changes)
+    return run(chosen)
+
+
+__all__ = ["backmap", "benchmark", "evaluate", "load_backmapper"]

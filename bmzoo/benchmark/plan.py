@@ -1,0 +1,143 @@
+"""What a benchmark will do, decided before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bmzoo.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from bmzoo.systems.system import System
+
+ATOMS_PER_ROW = 40_000
+"""Default frames of a system hold about so many atoms together: 8 melts, 228 chignolins."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one benchmark.
+
+    Attributes:
+        systems: names, with a state where wanted (``sps:313K``).
+        backends: names, or ``("all",)``.
+        frames: test frames a system; by default as many as hold 40,000 atoms, 8 to 500.
+        samples: samples a frame of generative backends (others draw one).
+        refine: refinements, each a row; by default ``none`` and ``thermalise``, and ``minimise``
+            for backends that learn nothing, as in the papers' baseline.
+        seed: of the sampling and the classifiers.
+        output: folder to create; by default named after the time.
+        data: reference frames to use instead of the embedded ones (one system only).
+        split: which split of the reference is the test set.
+    """
+
+    systems: Sequence[str] = ("sps", "adp", "cln")
+    backends: Sequence[str] = ("all",)
+    frames: int | None = None
+    samples: int = 3
+    refine: Sequence[str] | None = None
+    seed: int = 0
+    output: Path | None = None
+    data: Path | None = None
+    split: str = "test"
+
+    def __post_init__(self) -> None:
+        from bmzoo.simulation.refine import RefineSettings
+
+        if not self.systems:
+            raise InputError("name at least one system to benchmark")
+        if self.frames is not None and self.frames < 2:
+            raise InputError(f"a benchmark needs at least 2 frames a system, not {self.frames}")
+        if self.samples < 1:
+            raise InputError(f"the number of samples must be at least 1, not {self.samples}")
+        if self.data is not None and len(self.systems) != 1:
+            raise InputError("--data holds the frames of one system; name just that one with --systems")
+        for refine in self.refine or ():
+            RefineSettings.parse(refine)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One backend on one system; each refinement of it is a row."""
+
+    system: System
+    backend: str
+    frames: range
+    n_samples: int
+    refine: tuple[str, ...]
+
+
+@dataclass
+class Plan:
+    """Jobs, and what was left out, with the reason."""
+
+    jobs: list[Job] = field(default_factory=list)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+
+    def skip(self, system: System, reason: str, *, backend: str = "", test_set: str = "") -> None:
+        entry = {"system": system.name, "state": system.state, "reason": reason}
+        entry |= {k: v for k, v in (("backend", backend), ("test_set", test_set)) if v}
+        self.skipped.append(entry)
+
+
+def make_plan(settings: Settings) -> Plan:
+    """Loads the systems and decides which rows there will be.
+
+    Raises:
+        InputError: an unknown system or backend.
+    """
+    from bmzoo.backends.registry import backend_names, get_backend
+    from bmzoo.systems import load_system
+
+    known = backend_names()
+    chosen = known if tuple(settings.backends) == ("all",) else tuple(settings.backends)
+    for name in chosen:
+        if name not in known:
+            raise unknown("backend", name, known)
+    plan = Plan()
+    for name in settings.systems:
+        system = load_system(name, data=settings.data)
+        if system.reference is None or settings.split not in system.reference.splits:
+            plan.skip(system, f"no reference frames for the split '{settings.split}'; give some with --data")
+            continue
+        available = system.reference.n_frames(settings.split)
+        n_atoms = system.topology.n_atoms * _molecules(system)
+        frames = _spread(available, settings.frames or default_frames(n_atoms))
+        for backend in chosen:
+            capabilities = get_backend(backend).capabilities
+            generative = capabilities.generative
+            plan.jobs.append(
+                Job(
+                    system,
+                    backend,
+                    frames,
+                    settings.samples if generative else 1,
+                    tuple(settings.refine or default_refinements(capabilities.fitting)),
+                )
+            )
+        if system.reference.provenance.get("generalisation") is None:
+            plan.skip(system, "no frames of a CG simulation are embedded", test_set="generalisation")
+    return plan
+
+
+def default_frames(n_atoms: int) -> int:
+    """Test frames by default, so that every system costs about the same."""
+    return max(8, min(500, ATOMS_PER_ROW // n_atoms))
+
+
+def default_refinements(fitting: str) -> tuple[str, ...]:
+    """Rows of a backend by default."""
+    return ("none", "minimise", "thermalise") if fitting == "none" else ("none", "thermalise")
+
+
+def _spread(n_available: int, n_wanted: int) -> range:
+    step = max(1, n_available // n_wanted)
+    return range(0, n_available, step)[:n_wanted]
+
+
+def _molecules(system: System) -> int:
+    assert system.reference is not None
+    n_atoms = system.reference.provenance.get("n_atoms")
+    return max(1, int(n_atoms) // system.topology.n_atoms) if n_atoms else 1

@@ -1,0 +1,141 @@
+"""``results.json``: its schema, its writer, its reader, and the table that people look at."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import bmzoo
+from bmzoo.errors import InputError
+
+SCHEMA = 1
+
+COLUMNS = {
+    "C2ST AUC": "detectability/c2st_auc",
+    "angle JSD": "distributions/angle_jsd",
+    "dihedral JSD": "distributions/dihedral_jsd",
+    "CG RMSD nm": "consistency/cg_rmsd",
+    "overlaps/1000": "validity/overlaps_per_1000",
+    "right hand": "validity/stereocentres_kept",
+}
+"""Scores of the table; everything else is in ``results.json``."""
+
+
+@dataclass
+class Row:
+    """One backend, raw or refined, on one test set of one system."""
+
+    system: str
+    state: str
+    test_set: str
+    backend: str
+    weights: str
+    refine: str
+    seed: int
+    n_frames: int
+    n_samples: int
+    n_atoms: int
+    seconds: float
+    atoms_per_second: float
+    peak_memory_mb: float
+    scores: dict[str, dict[str, Any]]
+    trajectory: str = ""
+    failed_frames: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Results:
+    """Everything that a benchmark found."""
+
+    settings: dict[str, Any]
+    rows: list[Row] = field(default_factory=list)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+    machine: dict[str, Any] = field(default_factory=lambda: machine())
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    bmzoo: str = bmzoo.__version__
+    schema: int = SCHEMA
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; a value that is not finite becomes null."""
+        data: dict[str, Any] = _finite(asdict(self))
+        return data
+
+    def write(self, path: Path) -> None:
+        """Writes to a temporary name, then moves into place."""
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_text(json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n")
+        os.replace(partial, path)
+
+    @classmethod
+    def read(cls, path: Path) -> Results:
+        """Raises:
+        InputError: no such file, or not a benchmark's results of a schema known here.
+        """
+        try:
+            data = json.loads(path.read_text())
+            schema = data["schema"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} is no results.json of a benchmark ({error})") from None
+        if schema != SCHEMA:
+            raise InputError(f"{path} has schema {schema}, this bmzoo reads schema {SCHEMA}")
+        data["rows"] = [Row(**row) for row in data["rows"]]
+        return cls(**data)
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Header and cells of the summary, floors in brackets."""
+        header = ["system", "backend", "refine", *COLUMNS, "s/frame"]
+        cells = []
+        for row in self.rows:
+            name = f"{row.system}:{row.state}"
+            per_frame = row.seconds / max(1, row.n_frames * row.n_samples)
+            scores = [_cell(row.scores.get(key)) for key in COLUMNS.values()]
+            cells.append([name, row.backend, row.refine, *scores, f"{per_frame:.3g}"])
+        return header, cells
+
+
+def _cell(score: dict[str, Any] | None) -> str:
+    if score is None or score["value"] is None:
+        return "-"
+    value = f"{score['value']:.3g}"
+    return value if score["floor"] is None else f"{value} [{score['floor']:.2g}]"
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    if isinstance(data, Path):
+        return str(data)
+    return data
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, memory and versions: figures mean nothing without them."""
+    from importlib.metadata import version
+
+    packages = ("numpy", "torch", "openmm", "MDAnalysis", "scikit-learn", "featomic", "deeptime")
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in packages},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown"

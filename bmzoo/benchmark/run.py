@@ -1,0 +1,199 @@
+"""Runs a plan: generates, refines, scores, writes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bmzoo.benchmark.plan import Job, Plan, Settings, make_plan
+from bmzoo.benchmark.results import Results, Row
+from bmzoo.errors import InputError
+from bmzoo.evaluation.cost import CostMeter
+from bmzoo.evaluation.evaluate import Evaluation
+from bmzoo.frames.frame import Frame
+from bmzoo.pipeline import coarse_grain, generate, read_samples, whole_molecules, write_samples
+from bmzoo.simulation.refine import RefineSettings, make_refiner
+from bmzoo.target import load_backmapper
+
+if TYPE_CHECKING:
+    from bmzoo.backends.backmapper import Backmapper
+
+Report = Callable[[int, str], None]
+
+
+def run(settings: Settings, *, plan: Plan | None = None, report: Report | None = None) -> Path:
+    """Runs the benchmark.
+
+    Args:
+        settings: what to do.
+        plan: what :func:`make_plan` made of them, if it is at hand.
+        report: called with the number of rows finished and what comes next.
+
+    Returns:
+        The folder: ``results.json``, ``<system>-<state>/<backend>/<refine>.xtc`` and
+        ``.histograms.npz`` beside each.
+
+    Raises:
+        InputError: bad settings, or an output folder that exists.
+    """
+    output = settings.output or Path(f"bmzoo-benchmark-{datetime.now():%Y%m%d-%H%M%S}")
+    if output.exists():
+        raise InputError(f"{output} exists already; choose another --output, or remove it")
+    plan = plan or make_plan(settings)
+    partial = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"cannot write to {output.parent}: {error.strerror}") from None
+    try:
+        results = _run_plan(plan, settings, partial, report or (lambda done, what: None))
+        results.write(partial / "results.json")
+        os.replace(partial, output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return output
+
+
+def count_rows(plan: Plan) -> int:
+    """Rows that a plan will give, for progress bars."""
+    return sum(len(job.refine) for job in plan.jobs)
+
+
+def _run_plan(plan: Plan, settings: Settings, folder: Path, report: Report) -> Results:
+    results = Results(settings=asdict(settings), skipped=plan.skipped)
+    done = 0
+    prepared: dict[tuple[str, str], _TestSet] = {}
+    for job in plan.jobs:
+        key = (job.system.name, job.system.state)
+        if key not in prepared:
+            report(done, f"{key[0]}: reference")
+            prepared = {key: _TestSet(job, settings)}
+        try:
+            model, weights = _load(job, prepared[key])
+        except InputError as error:
+            plan.skip(job.system, str(error), backend=job.backend)
+            done += len(job.refine)
+            continue
+        runner = _JobRunner(job, settings, prepared[key], model, weights, folder)
+        for refine in job.refine:
+            report(done, f"{key[0]} {job.backend} {refine}")
+            try:
+                results.rows.append(runner.row(refine))
+            except InputError as error:
+                plan.skip(job.system, f"{refine}: {error}", backend=job.backend)
+            done += 1
+    report(done, "done")
+    return results
+
+
+def _load(job: Job, test_set: _TestSet) -> tuple[Backmapper, str]:
+    model = load_backmapper(job.backend, job.system)
+    # First calls pay for imports, compilation and caches; they are not what is measured.
+    for _ in model.backmap([test_set.coarse[0]], n_samples=1, seed=0):
+        pass
+    return model, getattr(model, "weights", "") or ""
+
+
+class _TestSet:
+    """Reference and CG frames of a system, and the reference's side of every score."""
+
+    def __init__(self, job: Job, settings: Settings) -> None:
+        reference = job.system.reference
+        assert reference is not None
+        wanted = job.frames
+        frames = reference.frames(settings.split, wanted.start, wanted.stop, wanted.step)
+        self.atoms = list(whole_molecules(frames, job.system.topology, beads=False))
+        self.coarse = list(coarse_grain(self.atoms, job.system.topology))
+        self.evaluation = Evaluation(
+            job.system.topology, landscape=job.system.landscape, seed=settings.seed
+        )
+        self.prepared = self.evaluation.prepare(self.atoms)
+
+
+class _JobRunner:
+    """Rows of one backend: the raw trajectory is generated once, every refinement starts from it."""
+
+    def __init__(
+        self, job: Job, settings: Settings, test_set: _TestSet, model: Backmapper, weights: str, folder: Path
+    ) -> None:
+        self.job, self.settings, self.test_set = job, settings, test_set
+        self.model, self.weights, self.root = model, weights, folder
+        self.folder = folder / f"{job.system.name}-{job.system.state}" / job.backend
+        self.folder.mkdir(parents=True)
+        self.raw_cost: CostMeter | None = None
+
+    def row(self, refine: str) -> Row:
+        """Generates or refines, writes the trajectory, scores it."""
+        if self.raw_cost is None:
+            self.raw_cost = self._write(self._generated(), "none")
+        cost, failed = self.raw_cost, []
+        if RefineSettings.parse(refine) != RefineSettings.parse("none"):
+            cost = self._write(self._refined(refine, failed), refine)
+        seconds = cost.seconds + (self.raw_cost.seconds if cost is not self.raw_cost else 0.0)
+        return self._scored(refine, seconds, cost.peak_memory_mb, failed)
+
+    def _path(self, refine: str) -> Path:
+        return self.folder / f"{refine.replace(':', '-')}.xtc"
+
+    def _write(self, frames: Iterable[Frame], refine: str) -> CostMeter:
+        job = self.job
+        meter = CostMeter()
+        timed = meter.measure(frames)
+        for _ in write_samples(timed, self._path(refine), job.system.topology, job.n_samples):
+            pass
+        return meter
+
+    def _generated(self) -> Iterator[Frame]:
+        job = self.job
+        return generate(
+            self.model, self.test_set.coarse, n_samples=job.n_samples, seed=self.settings.seed
+        )
+
+    def _read(self, refine: str) -> Iterator[Frame]:
+        indices = [frame.index for frame in self.test_set.coarse]
+        return read_samples(self._path(refine), self.job.n_samples, indices)
+
+    def _refined(self, refine: str, failed: list[str]) -> Iterator[Frame]:
+        refiner = make_refiner(
+            self.job.system.topology, RefineSettings.parse(refine), seed=self.settings.seed
+        )
+        assert refiner is not None
+        coarse = {frame.index: frame for frame in self.test_set.coarse}
+        for atoms in self._read("none"):
+            refined = refiner.refine(atoms, coarse[atoms.index])
+            if not refined.relaxed:
+                failed.append(f"frame {atoms.index} sample {atoms.sample}: {refined.message}")
+            yield refined.frame
+
+    def _scored(self, refine: str, seconds: float, memory: float, failed: list[str]) -> Row:
+        job, test_set = self.job, self.test_set
+        result = test_set.evaluation.score(
+            test_set.prepared, self._read(refine), coarse=test_set.coarse, n_samples=job.n_samples
+        )
+        path = self._path(refine)
+        result.save_histograms(path.with_suffix(".histograms.npz"))
+        n_frames, n_atoms = len(test_set.atoms), len(test_set.atoms[0])
+        return Row(
+            system=job.system.name,
+            state=job.system.state,
+            test_set="in_distribution",
+            backend=job.backend,
+            weights=self.weights,
+            refine=refine,
+            seed=self.settings.seed,
+            n_frames=n_frames,
+            n_samples=job.n_samples,
+            n_atoms=n_atoms,
+            seconds=seconds,
+            atoms_per_second=n_frames * job.n_samples * n_atoms / max(seconds, 1e-9),
+            peak_memory_mb=memory,
+            scores={name: score.as_dict() for name, score in result.scores.items()},
+            trajectory=str(path.relative_to(self.root)),
+            failed_frames=failed,
+        )

@@ -1,0 +1,76 @@
+"""``bmzoo benchmark``: every backend on every system, scored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bmzoo.cli.console import JsonOption, SeedOption, print_json, print_table, progress_bar
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(benchmark)
+
+
+def benchmark(
+    systems: Annotated[
+        str, typer.Option("--systems", help="Systems, separated by commas; a state is chosen as sps:568K.")
+    ] = "sps,adp,cln",
+    backends: Annotated[str, typer.Option("--backends", help="Backends, separated by commas.")] = "all",
+    frames: Annotated[
+        int | None, typer.Option("--frames", "-n", help="Test frames a system [default: by size, 8 to 500].")
+    ] = None,
+    samples: Annotated[int, typer.Option("--samples", "-k", help="Samples a frame.")] = 3,
+    refine: Annotated[
+        str | None,
+        typer.Option("--refine", help="Rows: none, minimise, thermalise, thermalise:PS, comma-separated."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Other reference frames of the one system named.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to create [default: bmzoo-benchmark-TIME].")
+    ] = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Backmap held-out frames with every backend and say how good each is.
+
+    Every score stands beside its floor, in brackets: the same score between two halves of the
+    reference, which no method can be expected to beat.
+    """
+    from bmzoo.benchmark.plan import Settings, make_plan
+    from bmzoo.benchmark.results import Results
+    from bmzoo.benchmark.run import count_rows, run
+
+    settings = Settings(
+        systems=_names(systems),
+        backends=_names(backends),
+        frames=frames,
+        samples=samples,
+        refine=_names(refine) if refine else None,
+        seed=seed,
+        output=output,
+        data=data,
+    )
+    plan = make_plan(settings)
+    with progress_bar("benchmark", count_rows(plan), quiet=as_json) as update:
+        folder = run(settings, plan=plan, report=update)
+    results = Results.read(folder / "results.json")
+    if as_json:
+        print_json(results.as_dict())
+        return
+    header, rows = results.table()
+    print_table("scores [floor]", header, rows)
+    for entry in results.skipped:
+        where = ":".join(filter(None, (entry["system"], entry.get("state"))))
+        what = entry.get("backend") or entry.get("test_set", "")
+        typer.echo(f"skipped {where} {what}: {entry['reason']}")
+    typer.echo(f"results and trajectories: {folder}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -1,0 +1,49 @@
+"""``bmzoo coarse-grain``: beads of an atomistic trajectory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bmzoo.cli.console import (
+    MappingOption,
+    StructureOption,
+    SystemOption,
+    TopologyOption,
+    counted,
+    progress_bar,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("coarse-grain")(coarse_grain)
+
+
+def coarse_grain(
+    trajectory: Annotated[Path, typer.Argument(help="Atomistic trajectory: gro, pdb, xtc, trr or dcd.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="gro, pdb, xtc or dcd to write.")],
+    system: SystemOption = None,
+    topology: TopologyOption = None,
+    mapping: MappingOption = None,
+    structure: StructureOption = None,
+    start: Annotated[int | None, typer.Option("--start", help="First frame, from 0.")] = None,
+    stop: Annotated[int | None, typer.Option("--stop", help="Frame to stop before.")] = None,
+    step: Annotated[int | None, typer.Option("--step", help="Every so many frames.")] = None,
+) -> None:
+    """Map an atomistic trajectory onto its beads."""
+    from bmzoo import pipeline
+    from bmzoo.frames.trajectory import Trajectory
+    from bmzoo.target import resolve_target
+
+    target = resolve_target(system, topology, mapping)
+    source = Trajectory(trajectory, structure)
+    target.topology.count_molecules(source.n_particles, beads=False)
+    total = len(range(*slice(start, stop, step).indices(len(source))))
+    with progress_bar("mapping", total) as update:
+        atoms = pipeline.whole_molecules(source.frames(start, stop, step), target.topology, beads=False)
+        beads = pipeline.coarse_grain(atoms, target.topology)
+        pipeline.write_beads(counted(beads, update), output, target.topology)
+    typer.echo(f"wrote {output}")

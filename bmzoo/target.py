@@ -1,0 +1,117 @@
+"""What a command works on, and the model that it works with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bmzoo.errors import InputError
+from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.molecules.topology import Topology
+from bmzoo.pipeline import whole_molecules
+from bmzoo.systems import load_system
+
+if TYPE_CHECKING:
+    from bmzoo.backends.backmapper import Backmapper
+    from bmzoo.systems.system import System
+
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a command works on: a topology, and the system of the zoo where it is one."""
+
+    topology: Topology
+    system: System | None = None
+
+    @property
+    def label(self) -> str:
+        return self.system.name if self.system else self.topology.graph.name
+
+
+def resolve_target(
+    system: str | None = None,
+    topology: Sequence[str | Path] | str | Path | None = None,
+    mapping: str | Path | None = None,
+    *,
+    temperature: float | None = None,
+    data: str | Path | None = None,
+) -> Target:
+    """The system of that name, or the molecule described by topology and mapping files.
+
+    Raises:
+        InputError: neither or both are given, or one of the files is at fault.
+    """
+    if system is not None:
+        if topology or mapping:
+            raise InputError("give either --system or --topology with --mapping, not both")
+        found = load_system(system, data=data)
+        if temperature is not None:
+            found = replace(found, topology=replace(found.topology, temperature=temperature))
+        return Target(found.topology, found)
+    if not topology or mapping is None:
+        raise InputError(
+            "say what the molecules are: --system NAME, or --topology FILE together with --mapping FILE"
+        )
+    from bmzoo.molecules.formats.any import read_molecule
+    from bmzoo.molecules.mapping import Mapping
+
+    paths = [topology] if isinstance(topology, str | Path) else list(topology)
+    graph, force_field = read_molecule([Path(p) for p in paths])
+    return Target(Topology(graph, Mapping.from_map(Path(mapping), graph), force_field, temperature))
+
+
+def reference_pairs(frames: Iterable[Frame], topology: Topology) -> Iterator[PairedFrames]:
+    """Whole atomistic frames with their beads."""
+    for atoms in whole_molecules(frames, topology, beads=False):
+        yield PairedFrames(atoms.with_positions(topology.mapping.apply(atoms.positions)), atoms)
+
+
+def load_backmapper(
+    name: str,
+    system: str | System | None = None,
+    *,
+    topology: Topology | None = None,
+    weights: str | Path | None = None,
+    config: Any = None,
+    library: str | Path | None = None,
+) -> Backmapper:
+    """A backend, ready to backmap.
+
+    Args:
+        name: as listed by ``bmzoo backends``.
+        system: a system of the zoo, by name or loaded; or
+        topology: the description of any other molecule.
+        weights: folder or tag of a checkpoint; by default the one shipped for the system.
+        config: the backend's settings: a mapping, a YAML file, or its config object.
+        library: atomistic reference trajectory for backends that learn from one in a single pass;
+            by default the system's embedded training frames.
+
+    Raises:
+        InputError: unknown names, no weights that fit, nothing to learn from.
+    """
+    from bmzoo.backends.loading import load_backmapper as load
+    from bmzoo.frames.trajectory import read_frames
+
+    if isinstance(system, str):
+        system = load_system(system)
+    if system is not None:
+        topology = system.topology
+    if topology is None:
+        raise InputError("load_backmapper needs a system or a topology")
+    pairs: Iterator[PairedFrames] | None = None
+    if library is not None:
+        pairs = reference_pairs(read_frames(library), topology)
+    elif system is not None and system.reference is not None and "train" in system.reference.splits:
+        pairs = reference_pairs(system.reference.frames("train"), topology)
+    return load(
+        name,
+        topology,
+        weights=weights,
+        config=config,
+        library=pairs,
+        system=system.name if system else None,
+        state=system.state if system else None,
+    )
