@@ -76,6 +76,7 @@ def load_backmapper(
     topology: Topology | None = None,
     weights: str | Path | None = None,
     config: Any = None,
+    settings: Sequence[str] = (),
     library: str | Path | None = None,
 ) -> Backmapper:
     """A backend, ready to backmap.
@@ -86,6 +87,7 @@ def load_backmapper(
         topology: the description of any other molecule.
         weights: folder or tag of a checkpoint; by default the one shipped for the system.
         config: the backend's settings: a mapping, a YAML file, or its config object.
+        settings: ``name=value`` changes on top of them.
         library: atomistic reference trajectory for backends that learn from one in a single pass;
             by default the system's embedded training frames.
 
@@ -111,6 +113,7 @@ def load_backmapper(
         topology,
         weights=weights,
         config=config,
+        settings=settings,
         library=pairs,
         system=system.name if system else None,
         state=system.state if system else None,

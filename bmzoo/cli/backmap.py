@@ -37,6 +37,7 @@ def backmap(
         Path | None,
         typer.Option("--library", help="Atomistic trajectory of your molecule, for 'fragments'."),
     ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="YAML file of backend settings.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Setting of the backend, as name=value; repeatable.")
     ] = None,
@@ -66,7 +67,8 @@ def backmap(
         target.system,
         topology=target.topology,
         weights=weights,
-        config=settings,
+        config=config,
+        settings=settings or (),
         library=library,
     )
     total = len(range(*slice(start, stop, step).indices(len(source)))) * samples

@@ -31,7 +31,7 @@ def build(
 
     An interrupted build goes on where it stopped when the same command is given again.
     """
-    from bmzoo.simulation.recipes import build as run
+    from bmzoo.systems.recipes import build as run
 
     with progress_bar(f"{system} {preset}", None) as update:
         folder = run(system, preset, output, seed=seed, resume=resume, progress=update)
@@ -44,7 +44,7 @@ def import_deepbm(
     system: Annotated[str, typer.Option("--system", "-s", help="The system that it is: sps.")] = "sps",
 ) -> None:
     """Import frames that the authors of the voxel GAN published."""
-    from bmzoo.simulation.deepbm import import_deepbm as run
+    from bmzoo.systems.deepbm import import_deepbm as run
 
     with progress_bar("importing", None) as update:
         summary = run(folder, output, system=system, progress=update)

@@ -1,0 +1,49 @@
+"""Which recipe makes which system's reference frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bmzoo.errors import InputError, unknown
+from bmzoo.systems import NAMES
+
+PRESETS = ("tiny", "small", "paper")
+
+
+def build(
+    system: str,
+    preset: str,
+    output: Path,
+    *,
+    seed: int = 0,
+    resume: bool = True,
+    progress: Callable[[int, str], None] | None = None,
+) -> Path:
+    """Runs the recipe of a system.
+
+    Args:
+        system: name of a system of the zoo.
+        preset: ``tiny`` (seconds, for tests), ``small`` (what is embedded) or ``paper``.
+        output: reference folder to create; see :mod:`bmzoo.systems.reference`.
+        seed: of builds, velocities and Langevin forces.
+        resume: go on with an interrupted build.
+        progress: called with the steps done and what is being done.
+
+    Raises:
+        InputError: unknown names, an output that exists or cannot be written.
+    """
+    name = system.partition(":")[0]
+    if name not in NAMES:
+        raise unknown("system", name, NAMES)
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
+    if output.exists():
+        raise InputError(f"{output} exists already; choose another --output, or remove it")
+    if name == "sps":
+        from bmzoo.simulation import melt
+
+        return melt.build(preset, output, seed=seed, progress=progress, resume=resume)
+    from bmzoo.simulation import peptides
+
+    return peptides.build(name, preset, output, seed=seed, progress=progress, resume=resume)
