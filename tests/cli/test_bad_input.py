@@ -1,0 +1,165 @@
+"""Bad input: one clear sentence, exit code 2, no traceback, nothing half-written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Run
+
+GRO = "beads\n{n:5d}\n{lines}{box}\n"
+
+
+def gro(path: Path, n: int, *, nan: bool = False, box: str = "   3.0   3.0   3.0") -> Path:
+    lines = "".join(
+        f"    1ADP     B{k + 1}{k + 1:5d}{'     nan' if nan else f'{0.1 * k:8.3f}'}{0.5:8.3f}{0.5:8.3f}\n"
+        for k in range(n)
+    )
+    path.write_text(GRO.format(n=n, lines=lines, box=box))
+    return path
+
+
+def refuses(run: Run, folder: Path, *words: object, saying: str) -> None:
+    """The command refuses in one sentence, and leaves the folder as it was."""
+    before = sorted(folder.rglob("*"))
+    found = run(*words)
+    assert found.exit_code == 2, found.output
+    assert "Traceback" not in found.output
+    assert saying.lower() in found.output.lower(), found.output
+    assert len(found.stderr.strip().splitlines()) <= 2 or "Usage" in found.stderr
+    assert sorted(folder.rglob("*")) == before
+
+
+def backmap(cg: Path, output: Path, *more: object) -> tuple[object, ...]:
+    return ("backmap", cg, "--system", "adp", "-b", "geometric", "-o", output, *more)
+
+
+def test_missing_trajectory(run: Run, tmp_path: Path) -> None:
+    refuses(run, tmp_path, *backmap(tmp_path / "no.gro", tmp_path / "a.gro"), saying="no.gro")
+
+
+def test_truncated_gro(run: Run, tmp_path: Path) -> None:
+    cg = gro(tmp_path / "cg.gro", 6)
+    cg.write_text("\n".join(cg.read_text().splitlines()[:5]) + "\n")
+    refuses(run, tmp_path, *backmap(cg, tmp_path / "a.gro"), saying="cg.gro")
+
+
+def test_truncated_xtc(run: Run, beads: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.xtc"
+    cut.write_bytes(beads.read_bytes()[: int(beads.stat().st_size * 0.9)])
+    refuses(run, tmp_path, *backmap(cut, tmp_path / "a.xtc"), saying="cut.xtc")
+
+
+def test_empty_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty.xtc").touch()
+    refuses(run, tmp_path, *backmap(tmp_path / "empty.xtc", tmp_path / "a.gro"), saying="empty.xtc")
+
+
+def test_nan(run: Run, tmp_path: Path) -> None:
+    cg = gro(tmp_path / "cg.gro", 6, nan=True)
+    refuses(run, tmp_path, *backmap(cg, tmp_path / "a.gro"), saying="cg.gro")
+
+
+def test_wrong_bead_count(run: Run, tmp_path: Path) -> None:
+    refuses(run, tmp_path, *backmap(gro(tmp_path / "cg.gro", 7), tmp_path / "a.gro"), saying="7 beads")
+
+
+def test_wrong_atom_count(run: Run, tmp_path: Path) -> None:
+    words = ("coarse-grain", gro(tmp_path / "cg.gro", 7), "--system", "adp", "-o", tmp_path / "b.gro")
+    refuses(run, tmp_path, *words, saying="7 atoms")
+
+
+def test_no_box_where_one_is_needed(run: Run, tmp_path: Path) -> None:
+    cg = gro(tmp_path / "cg.gro", 20, box="   0.0   0.0   0.0")
+    words = ("backmap", cg, "--system", "sps", "-b", "geometric", "-r", "thermalise", "-o", tmp_path / "a.gro")
+    refuses(run, tmp_path, *words, saying="box")
+
+
+def test_a_cutoff_larger_than_the_box_allows(run: Run, tmp_path: Path) -> None:
+    cg = gro(tmp_path / "cg.gro", 20, box="   1.5   1.5   1.5")
+    words = ("backmap", cg, "--system", "sps", "-b", "geometric", "-r", "thermalise", "-o", tmp_path / "a.gro")
+    refuses(run, tmp_path, *words, saying="cutoff")
+
+
+@pytest.mark.parametrize(
+    ("words", "saying"),
+    [
+        (("--system", "spz"), "did you mean 'sps'"),
+        (("--system", "sps:300K"), "unknown state"),
+        (("--system", "adp", "-b", "geometrik"), "did you mean 'geometric'"),
+        (("--system", "adp", "-b", "geometric", "--set", "kikc=1"), "kick"),
+        (("--system", "adp", "-b", "geometric", "--refine", "thermalize"), "thermalise"),
+        (("--system", "adp", "-b", "geometric", "--samples", "0"), "at least 1"),
+        (("--system", "adp", "-b", "geometric", "--weights", "x"), "weights"),
+        (("--system", "adp", "-b", "geometric", "--start", "50"), "no frames"),
+        ((), "--system"),
+        (("--topology", "no.itp"), "--mapping"),
+        (("--topology", "no.itp", "--mapping", "no.map"), "no.itp"),
+        (("--system", "adp", "--mapping", "no.map"), "not both"),
+    ],
+)
+def test_backmap_options(run: Run, tmp_path: Path, words: tuple[str, ...], saying: str) -> None:
+    cg = gro(tmp_path / "cg.gro", 6)
+    refuses(run, tmp_path, "backmap", cg, "-o", tmp_path / "a.gro", *words, saying=saying)
+
+
+@pytest.mark.parametrize("name", ["no/such/folder/a.gro", "a.docx"])
+def test_unwritable_output(run: Run, tmp_path: Path, name: str) -> None:
+    cg = gro(tmp_path / "cg.gro", 6)
+    refuses(run, tmp_path, *backmap(cg, tmp_path / name), saying=Path(name).name.split(".")[1])
+
+
+MAPPINGS = {
+    "unknown atom": ("beads:\n  - {name: A, atoms: [C1, C9]}\n", "C9"),
+    "bead without atoms": ("beads:\n  - {name: A, atoms: []}\n", "A"),
+    "unknown key": ("beadz:\n  - {name: A, atoms: [C1]}\n", "beads"),
+}
+
+
+@pytest.mark.parametrize("kind", MAPPINGS)
+def test_mappings(run: Run, tmp_path: Path, kind: str) -> None:
+    text, saying = MAPPINGS[kind]
+    (tmp_path / "mol.smi").write_text("CC ethane\n")
+    (tmp_path / "mol.yaml").write_text(f"molecule: ethane\n{text}")
+    cg = gro(tmp_path / "cg.gro", 1)
+    refuses(
+        run, tmp_path, "backmap", cg, "--topology", tmp_path / "mol.smi", "--mapping", tmp_path / "mol.yaml",
+        "-b", "geometric", "-o", tmp_path / "a.gro", saying=saying,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "saying"),
+    [
+        (("--systems", "adp,spz"), "did you mean 'sps'"),
+        (("--systems", "adp", "--backends", "fragment"), "did you mean 'fragments'"),
+        (("--systems", "adp", "--frames", "1"), "at least 2 frames"),
+        (("--systems", "adp", "--refine", "boil"), "boil"),
+        (("--systems", "adp,cln", "--data", "x"), "one system"),
+        (("--systems", "adp", "--data", "no-such-folder"), "provenance.json"),
+        (("--systems", ""), "at least one system"),
+    ],
+)
+def test_benchmark_options(run: Run, tmp_path: Path, words: tuple[str, ...], saying: str) -> None:
+    refuses(run, tmp_path, "benchmark", "--output", tmp_path / "out", *words, saying=saying)
+
+
+def test_benchmark_never_overwrites(run: Run, tmp_path: Path) -> None:
+    words = ("benchmark", "--systems", "adp", "--output", tmp_path)
+    refuses(run, tmp_path, *words, saying="exists already")
+
+
+@pytest.mark.parametrize(
+    ("words", "saying"), [(("ad",), "did you mean 'adp'"), (("adp", "--preset", "large"), "unknown preset")]
+)
+def test_data_build(run: Run, tmp_path: Path, words: tuple[str, ...], saying: str) -> None:
+    refuses(run, tmp_path, "data", "build", *words, "--output", tmp_path / "new", saying=saying)
+
+
+def test_import_of_something_else(run: Run, tmp_path: Path) -> None:
+    refuses(run, tmp_path, "data", "import-deepbm", tmp_path, "--output", tmp_path / "new", saying="aa.xtc")
+
+
+def test_evaluate_needs_files_that_fit(run: Run, atoms: Path, tmp_path: Path) -> None:
+    words = ("evaluate", gro(tmp_path / "cg.gro", 6), "--reference", atoms, "--system", "adp", "--stop", 4)
+    refuses(run, tmp_path, *words, saying="6 atoms")
