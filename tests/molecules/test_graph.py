@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rdkit import Chem
+from rdkit.Chem import AllChem
 
 from bmzoo.errors import InputError
 from bmzoo.molecules.graph import MolecularGraph
@@ -118,8 +122,11 @@ def test_bonds_are_put_in_order() -> None:
 
 def test_an_atom_alone() -> None:
     atom = make(1, [])
-    assert atom.angles.shape == (0, 3) and atom.dihedrals.shape == (0, 4) and atom.rings == ()
-    assert atom.stereocentres.shape == (0, 5) and atom.components.tolist() == [0]
+    assert atom.angles.shape == (0, 3)
+    assert atom.dihedrals.shape == (0, 4)
+    assert atom.rings == ()
+    assert atom.stereocentres.shape == (0, 5)
+    assert atom.components.tolist() == [0]
 
 
 @pytest.mark.parametrize(
@@ -142,3 +149,42 @@ def test_arrays_of_different_lengths_are_refused() -> None:
 def test_bad_smiles_are_refused(smiles: str) -> None:
     with pytest.raises(InputError, match="SMILES"):
         MolecularGraph.from_smiles(smiles)
+
+
+ALANINE = "CC(=O)N[C@@H](C)C(=O)NC"
+
+
+def alanine_pdb(*, connect: bool) -> tuple[str, MolecularGraph]:
+    molecule = Chem.AddHs(Chem.MolFromSmiles(ALANINE))
+    AllChem.EmbedMolecule(molecule, randomSeed=1)
+    text = Chem.MolToPDBBlock(molecule)
+    lines = [line for line in text.splitlines() if connect or not line.startswith("CONECT")]
+    return "\n".join(lines), MolecularGraph.from_smiles(ALANINE)
+
+
+def test_pdb_with_conect_records(tmp_path: Path) -> None:
+    text, expected = alanine_pdb(connect=True)
+    path = tmp_path / "ala.pdb"
+    path.write_text(text)
+    found = MolecularGraph.from_pdb(path)
+    assert found.elements == expected.elements
+    np.testing.assert_array_equal(found.bonds, expected.bonds)
+    np.testing.assert_array_equal(found.chirality, expected.chirality)
+    assert (found.name, found.names[0]) == ("ala", "C1")
+    np.testing.assert_allclose(found.masses, expected.masses)
+
+
+def test_pdb_without_bonds_is_guessed_and_says_so(tmp_path: Path) -> None:
+    text, expected = alanine_pdb(connect=False)
+    (tmp_path / "ala.pdb").write_text(text)
+    with pytest.warns(UserWarning, match="22 of 22 atoms have no CONECT"):
+        found = MolecularGraph.from_pdb(tmp_path / "ala.pdb")
+    np.testing.assert_array_equal(found.bonds, expected.bonds)
+
+
+def test_bad_pdb(tmp_path: Path) -> None:
+    (tmp_path / "x.pdb").write_text("nothing here\n")
+    with pytest.raises(InputError, match="no ATOM or HETATM"):
+        MolecularGraph.from_pdb(tmp_path / "x.pdb")
+    with pytest.raises(InputError, match="there is no file"):
+        MolecularGraph.from_pdb(tmp_path / "y.pdb")

@@ -97,7 +97,11 @@ def test_a_mirror_turns_every_hand_and_motion_none() -> None:
 
 def polystyrene(sequence: str, end: str) -> str:
     """Stereo SMILES: written along the chain alike, equal tags are isotactic."""
-    return "C" + "C".join(f"[C{tag}H](c1ccccc1)" for tag in sequence.replace("R", "@ ").replace("S", "@@ ").split()) + end
+    return (
+        "C"
+        + "C".join(f"[C{tag}H](c1ccccc1)" for tag in sequence.replace("R", "@ ").replace("S", "@@ ").split())
+        + end
+    )
 
 
 @pytest.mark.parametrize("end", ["C", "CC", "CCc1ccccc1"])
