@@ -64,9 +64,7 @@ def backmap(
         coarse = read_frames(trajectory, structure, start=start, stop=stop, step=step)
     else:
         coarse = frames_of_universe(trajectory, start=start, stop=stop, step=step)
-    frames = list(
-        backmap_frames(coarse, target.topology, model, samples=samples, seed=seed, refine=refine)
-    )
+    frames = list(backmap_frames(coarse, target.topology, model, samples=samples, seed=seed, refine=refine))
     return to_universe(frames, target.topology.graph)
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from bmzoo.systems.system import System
 
 
-
 @dataclass(frozen=True)
 class Target:
     """What a command works on: a topology, and the system of the zoo where it is one."""

@@ -27,7 +27,12 @@ LAYERS = (
 )
 """A room imports from its own layer's rooms only where ``SIDEWAYS`` says so, else from lower layers."""
 
-SIDEWAYS = {("target", "pipeline"), ("simulation", "representations"), ("cli", "__init__"), ("__main__", "cli")}
+SIDEWAYS = {
+    ("target", "pipeline"),
+    ("simulation", "representations"),
+    ("cli", "__init__"),
+    ("__main__", "cli"),
+}
 
 
 def _rank(room: str) -> int:

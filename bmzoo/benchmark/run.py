@@ -110,9 +110,7 @@ class _TestSet:
         frames = reference.frames(settings.split, wanted.start, wanted.stop, wanted.step)
         self.atoms = list(whole_molecules(frames, job.system.topology, beads=False))
         self.coarse = list(coarse_grain(self.atoms, job.system.topology))
-        self.evaluation = Evaluation(
-            job.system.topology, landscape=job.system.landscape, seed=settings.seed
-        )
+        self.evaluation = Evaluation(job.system.topology, landscape=job.system.landscape, seed=settings.seed)
         self.prepared = self.evaluation.prepare(self.atoms)
 
 
@@ -151,9 +149,7 @@ class _JobRunner:
 
     def _generated(self) -> Iterator[Frame]:
         job = self.job
-        return generate(
-            self.model, self.test_set.coarse, n_samples=job.n_samples, seed=self.settings.seed
-        )
+        return generate(self.model, self.test_set.coarse, n_samples=job.n_samples, seed=self.settings.seed)
 
     def _read(self, refine: str) -> Iterator[Frame]:
         indices = [frame.index for frame in self.test_set.coarse]

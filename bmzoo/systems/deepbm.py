@@ -86,7 +86,7 @@ def _state(folder: Path, system: str) -> str:
     if found is None:
         return states[0]
     if found[0] not in states:
-        raise InputError(f"{folder} is named after {found[0]}, but {system} has the states {', '.join(states)}")
+        raise InputError(f"{folder} is named after {found[0]}; {system} has the states {', '.join(states)}")
     return found[0]
 
 
@@ -122,9 +122,7 @@ def _compare(folder: Path, beads: list[np.ndarray]) -> dict[str, Any]:
         matched = [(beads[i], coarse[i + shift]) for i in range(len(beads)) if 0 <= i + shift < len(coarse)]
         if not matched or len(matched[0][0]) != len(matched[0][1]):
             continue
-        errors = [
-            np.linalg.norm(_difference(ours, theirs), axis=1).max() for ours, theirs in matched
-        ]
+        errors = [np.linalg.norm(_difference(ours, theirs), axis=1).max() for ours, theirs in matched]
         if not best or np.median(errors) < best["median_nm"]:
             best = {"shift": shift, "median_nm": float(np.median(errors)), "max_nm": float(np.max(errors))}
     if not best:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from typer.testing import Result
+
+Run = Callable[..., Result]
 
 GRO = "beads\n{n:5d}\n{lines}{box}\n"
 
@@ -71,13 +74,13 @@ def test_wrong_atom_count(run: Run, tmp_path: Path) -> None:
 
 def test_no_box_where_one_is_needed(run: Run, tmp_path: Path) -> None:
     cg = gro(tmp_path / "cg.gro", 20, box="   0.0   0.0   0.0")
-    words = ("backmap", cg, "--system", "sps", "-b", "geometric", "-r", "thermalise", "-o", tmp_path / "a.gro")
+    words = ("backmap", cg, "-s", "sps", "-b", "geometric", "-r", "thermalise", "-o", tmp_path / "a.gro")
     refuses(run, tmp_path, *words, saying="box")
 
 
 def test_a_cutoff_larger_than_the_box_allows(run: Run, tmp_path: Path) -> None:
     cg = gro(tmp_path / "cg.gro", 20, box="   1.5   1.5   1.5")
-    words = ("backmap", cg, "--system", "sps", "-b", "geometric", "-r", "thermalise", "-o", tmp_path / "a.gro")
+    words = ("backmap", cg, "-s", "sps", "-b", "geometric", "-r", "thermalise", "-o", tmp_path / "a.gro")
     refuses(run, tmp_path, *words, saying="cutoff")
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run
+from typer.testing import Result
 
 from bmzoo.frames.trajectory import read_frames
 from bmzoo.systems import NAMES, load_system
+
+Run = Callable[..., Result]
 
 
 def test_systems_and_backends_are_listed(run: Run) -> None:
@@ -45,7 +48,8 @@ def test_samples_go_to_numbered_files_and_differ(run: Run, beads: Path, tmp_path
     assert run(*words, "-o", output).exit_code == 0
     first, second = (list(read_frames(tmp_path / f"atoms.{k}.xtc")) for k in (1, 2))
     assert len(first) == len(second) == 3
-    assert any(not np.allclose(a.positions, b.positions, atol=1e-3) for a, b in zip(first, second, strict=True))
+    pairs = zip(first, second, strict=True)
+    assert any(not np.allclose(a.positions, b.positions, atol=1e-3) for a, b in pairs)
     again = tmp_path / "again.xtc"
     assert run(*words, "-o", again).exit_code == 0
     repeated = list(read_frames(tmp_path / "again.1.xtc"))
@@ -64,9 +68,7 @@ def test_refined_frames_keep_their_beads(run: Run, beads: Path, tmp_path: Path) 
 def test_own_topology_and_mapping(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mol.smi").write_text("CCCC butane\n")
     (tmp_path / "mol.yaml").write_text(
-        "molecule: butane\nbeads:\n"
-        "  - {name: A, atoms: [C1, C2]}\n"
-        "  - {name: B, atoms: [C3, C4]}\n"
+        "molecule: butane\nbeads:\n  - {name: A, atoms: [C1, C2]}\n  - {name: B, atoms: [C3, C4]}\n"
     )
     (tmp_path / "cg.gro").write_text(
         "two beads\n    2\n"
@@ -76,8 +78,8 @@ def test_own_topology_and_mapping(run: Run, tmp_path: Path) -> None:
     )
     output = tmp_path / "atoms.pdb"
     found = run(
-        "backmap", tmp_path / "cg.gro", "--topology", tmp_path / "mol.smi", "--mapping", tmp_path / "mol.yaml",
-        "-b", "geometric", "-o", output,
+        "backmap", tmp_path / "cg.gro", "--topology", tmp_path / "mol.smi",
+        "--mapping", tmp_path / "mol.yaml", "-b", "geometric", "-o", output,
     )  # fmt: skip
     assert found.exit_code == 0, found.output
     (frame,) = read_frames(output)
