@@ -113,7 +113,8 @@ def _validated(text: str, name: str) -> MappingFile:
     try:
         return MappingFile.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt key first (it also makes another one missing), then the most precise complaint.
+        first = min(error.errors(), key=lambda e: (e["type"] != "extra_forbidden", -len(e["loc"])))
         raise InputError(f"{name}, line {_line(node, first['loc'])}: {_sentence(first)}") from None
 
 
@@ -137,7 +138,8 @@ def _line(node: yaml.Node | None, location: Sequence[int | str]) -> int:
 
 
 def _sentence(error: Any) -> str:
-    place = ".".join(str(step + 1) if isinstance(step, int) else step for step in error["loc"])
+    steps = [str(step + 1) if isinstance(step, int) else step for step in error["loc"]]
+    place = ".".join(s for s in steps if "[" not in s and s not in ("int", "str"))  # without pydantic's tags
     if error["type"] == "extra_forbidden":
         key = str(error["loc"][-1])
         known = list((BeadEntry if len(error["loc"]) > 1 else MappingFile).model_fields)
@@ -145,7 +147,8 @@ def _sentence(error: Any) -> str:
     if error["type"] == "missing":
         return f"'{place}' is missing"
     hint = " (put names such as NO and ON into quotes)" if isinstance(error["input"], bool) else ""
-    return f"{place}: {error['msg'].lower()}{hint}"
+    message = "expected a name, or a number" if error["type"] == "int_type" else error["msg"].lower()
+    return f"{place}: {message}{hint}"
 
 
 def _bead(entry: BeadEntry, default: str, graph: MolecularGraph, atoms: AtomNames, name: str) -> Bead:
