@@ -48,7 +48,7 @@ PRESETS = MappingProxyType(
             tolerance=0.15,
         ),
         "small": MeltPreset(
-            n_chains=36, splits=(("train", 32), ("test", 24)), interval=10.0, hot=60.0, equilibration=60.0
+            n_chains=36, splits=(("train", 32), ("test", 24)), interval=6.0, hot=60.0, equilibration=60.0
         ),
         "paper": MeltPreset(
             n_chains=36,
