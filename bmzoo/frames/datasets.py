@@ -1,0 +1,116 @@
+"""Training data: pairs of beads and atoms, splits by run, rotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bmzoo.errors import InputError
+from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.frames.periodic import MoleculeMaker
+from bmzoo.molecules.mapping import Mapping
+
+
+def pairs(
+    frames: Iterable[Frame], mapping: Mapping, bonds: ArrayLike | None = None
+) -> Iterator[PairedFrames]:
+    """Atomistic frames with their beads, one at a time.
+
+    Args:
+        frames: ``n_molecules * mapping.n_atoms`` atoms each.
+        mapping: beads of one molecule.
+        bonds: ``(n_bonds, 2)`` of one molecule, to make molecules whole; without them the
+            molecules must be whole already.
+
+    Raises:
+        InputError: a frame that holds no whole number of molecules.
+    """
+    maker = None if bonds is None else MoleculeMaker(bonds, mapping.n_atoms)
+    for frame in frames:
+        if len(frame) % mapping.n_atoms:
+            raise InputError(
+                f"{frame.name or f'frame {frame.index}'} has {len(frame)} atoms, which is no multiple of the "
+                f"{mapping.n_atoms} atoms of one {mapping.molecule} molecule"
+            )
+        if maker is not None and frame.box is not None:
+            frame = frame.with_positions(maker(frame.positions, frame.box))
+        yield PairedFrames(frame.with_positions(mapping.apply(frame.positions)), frame)
+
+
+def coarse_grain(
+    frames: Iterable[Frame], mapping: Mapping, bonds: ArrayLike | None = None
+) -> Iterator[Frame]:
+    """Beads of atomistic frames; arguments as of :func:`pairs`."""
+    return (pair.coarse for pair in pairs(frames, mapping, bonds))
+
+
+def split_runs(runs: Sequence[int], fraction: float, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
+    """Frame numbers of two sets that share no run, so that neither knows the other's frames.
+
+    Whole runs are drawn into the second set until it holds at least ``fraction`` of all frames; a
+    single run is cut in two.
+
+    Args:
+        runs: number of frames of every run, one run after another.
+        fraction: share of the second (validation) set, between 0 and 1.
+
+    Returns:
+        Ascending frame numbers of the first and of the second set.
+
+    Raises:
+        InputError: a fraction that leaves a set empty.
+    """
+    counts = np.asarray(runs, dtype=np.int64)
+    total, wanted = int(counts.sum()), fraction * counts.sum()
+    if not 0 < fraction < 1 or round(wanted) in (0, total):
+        raise InputError(
+            f"a split of {total} frames cannot have a share of {fraction}; take one inside (0, 1)"
+        )
+    run_of = np.repeat(np.arange(len(counts)), counts)
+    if len(counts) == 1:
+        held = np.arange(total) >= total - round(wanted)
+    else:
+        order = rng.permutation(len(counts))[:-1]
+        before = np.cumsum(counts[order]) - counts[order]
+        held = np.isin(run_of, order[before < wanted])
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def random_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
+    """A rotation matrix drawn evenly from all rotations.
+
+    From a normal quaternion: Shoemake, Graphics Gems III (1992) 124.
+    """
+    w, x, y, z = (q := rng.standard_normal(4)) / np.linalg.norm(q)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class RandomRotation:
+    """Augmentation for molecules without periodic boundaries: turns a pair about its beads' centre."""
+
+    rng: np.random.Generator
+
+    def __call__(self, pair: PairedFrames) -> PairedFrames:
+        """The pair, both frames turned alike.
+
+        Raises:
+            InputError: a frame with a box, which would have to turn too.
+        """
+        coarse, atomistic = pair
+        if coarse.box is not None or atomistic.box is not None:
+            raise InputError(f"{coarse.name or 'a frame'} has a box; only frames without one can be turned")
+        turn = random_rotation(self.rng)
+        centre = coarse.positions.mean(axis=0)
+        return PairedFrames(
+            *(f.with_positions((f.positions - centre) @ turn + centre) for f in (coarse, atomistic))
+        )
