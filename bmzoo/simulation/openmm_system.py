@@ -224,8 +224,7 @@ def _improper_force(field: ForceField, n_molecules: int) -> openmm.CustomTorsion
     import openmm
 
     force = openmm.CustomTorsionForce(
-        "0.5*k*d^2; d = gap - two_pi*floor(gap/two_pi + 0.5); gap = theta - phi0; "
-        f"two_pi = {2 * np.pi!r}"
+        f"0.5*k*d^2; d = gap - two_pi*floor(gap/two_pi + 0.5); gap = theta - phi0; two_pi = {2 * np.pi!r}"
     )
     force.addPerTorsionParameter("phi0")
     force.addPerTorsionParameter("k")
@@ -270,8 +269,7 @@ def _geometric_force(field: ForceField, n_molecules: int, periodic: bool) -> ope
     import openmm
 
     force = openmm.CustomNonbondedForce(
-        "4*epsilon*(q^2 - q); q = (sigma/r)^6; sigma = sqrt(sigma1*sigma2); "
-        "epsilon = sqrt(epsilon1*epsilon2)"
+        "4*epsilon*(q^2 - q); q = (sigma/r)^6; sigma = sqrt(sigma1*sigma2); epsilon = sqrt(epsilon1*epsilon2)"
     )
     force.addPerParticleParameter("sigma")
     force.addPerParticleParameter("epsilon")

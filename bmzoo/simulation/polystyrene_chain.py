@@ -124,8 +124,7 @@ def _place(a: Floats, b: Floats, c: Floats, distance: float, angle: float, torsi
     normal /= np.linalg.norm(normal)
     sideways = np.cross(normal, along)
     placed: Floats = c + distance * (
-        -np.cos(angle) * along
-        + np.sin(angle) * (np.cos(torsion) * sideways + np.sin(torsion) * normal)
+        -np.cos(angle) * along + np.sin(angle) * (np.cos(torsion) * sideways + np.sin(torsion) * normal)
     )
     return placed
 
