@@ -101,7 +101,7 @@ def write_samples(
     frames: Iterable[Frame], output: Path, topology: Topology, n_samples: int
 ) -> Iterator[Frame]:
     """Writes frames as they pass, sample k to the k-th file; all files appear at the end, or none does."""
-    from bmzoo.frames.trajectory import open_writer
+    from bmzoo.frames.writers import open_writer
 
     frames = iter(frames)
     first = next(frames, None)
@@ -118,6 +118,23 @@ def write_samples(
         for frame in frames:
             writers[frame.sample].write(frame)
             yield frame
+
+
+def write_beads(beads: Iterable[Frame], output: Path, topology: Topology) -> None:
+    """Writes CG frames with the mapping's bead names."""
+    from bmzoo.frames.labels import Labels
+    from bmzoo.frames.writers import open_writer
+
+    beads = iter(beads)
+    first = next(beads, None)
+    if first is None:
+        raise InputError("the selection holds no frames; check --start, --stop and --step")
+    n_molecules = topology.count_molecules(len(first), beads=True)
+    labels = Labels.of_beads(topology.mapping.bead_names, topology.graph.name, n_molecules)
+    with open_writer(output, labels=labels) as writer:
+        writer.write(first)
+        for frame in beads:
+            writer.write(frame)
 
 
 def read_samples(output: Path, n_samples: int, indices: Iterable[int] | None = None) -> Iterator[Frame]:

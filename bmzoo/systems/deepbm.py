@@ -21,7 +21,8 @@ import numpy as np
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.periodic import make_whole, minimum_image
-from bmzoo.frames.trajectory import Trajectory, open_writer
+from bmzoo.frames.trajectory import Trajectory
+from bmzoo.frames.writers import open_writer
 from bmzoo.molecules.formats.any import read_molecule
 from bmzoo.molecules.graph import MolecularGraph
 from bmzoo.molecules.topology import Topology
