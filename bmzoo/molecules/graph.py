@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Ints = NDArray[np.int64]
-Path = str | PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,15 +100,15 @@ class MolecularGraph:
         return read_smiles(smiles, name)
 
     @classmethod
-    def from_itp(cls, paths: Path | Sequence[Path]) -> MolecularGraph:
+    def from_itp(cls, paths: str | Path | Sequence[str | Path]) -> MolecularGraph:
         """The molecule of a GROMACS itp or top file (or of several); see ``formats/itp.py``."""
         from bmzoo.molecules.formats.itp import read_gromacs
 
-        several = [paths] if isinstance(paths, (str, PathLike)) else list(paths)
+        several = [paths] if isinstance(paths, str | Path) else list(paths)
         return read_gromacs(several)[0]
 
     @classmethod
-    def from_pdb(cls, path: Path) -> MolecularGraph:
+    def from_pdb(cls, path: str | Path) -> MolecularGraph:
         """The molecule of a PDB file, hands from its coordinates; see ``formats/pdb.py``."""
         from bmzoo.molecules.formats.pdb import read_pdb
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations, product
 from typing import TYPE_CHECKING
@@ -109,23 +110,35 @@ def distances(n_atoms: int, bonds: Ints, k: int) -> csr_array:
 def symmetry_classes(elements: Sequence[str], bonded: Neighbours) -> Ints:
     """Classes of atoms by iterative refinement of (element, classes of the neighbours).
 
-    Starts from the elements and refines until the number of classes stays (Weisfeiler and Leman
-    1968; Morgan 1965), so that information travels through the whole graph: two arms of a
-    chain that differ only in length are told apart.
+    Starts from the elements and refines until nothing splits (Weisfeiler and Leman 1968; Morgan
+    1965), so that information travels through the whole graph: two arms of a chain that differ
+    only in length are told apart. Only atoms next to a class that has just split are looked
+    at again, which keeps long chains linear.
 
     Returns:
-        ``(n_atoms,)`` class numbers, from 0.
+        ``(n_atoms,)`` class numbers, in order of first atoms.
     """
-    n_atoms = len(elements)
-    widest = max((len(near) for near in bonded), default=0)
-    padded = np.full((n_atoms, widest), -1, dtype=np.int64)
-    for atom, near in enumerate(bonded):
-        padded[atom, : len(near)] = near
-    classes = np.unique(np.array(elements, dtype=str), return_inverse=True)[1].astype(np.int64)
-    while True:
-        # Class -1 (the last element) stands for "no neighbour".
-        around = np.sort(np.append(classes, -1)[padded], axis=1)
-        refined = np.unique(np.column_stack([classes, around]), axis=0, return_inverse=True)[1]
-        if refined.max(initial=-1) == classes.max(initial=-1):
-            return classes
-        classes = refined.ravel().astype(np.int64)
+    first = {element: label for label, element in enumerate(sorted(set(elements)))}
+    classes = [first[element] for element in elements]
+    sizes = Counter(classes)
+    pending = set(range(len(elements)))
+    while pending:
+        around: dict[int, dict[tuple[int, ...], list[int]]] = {}
+        for atom in pending:
+            key = tuple(sorted(classes[n] for n in bonded[atom]))
+            around.setdefault(classes[atom], {}).setdefault(key, []).append(atom)
+        moved: list[int] = []
+        for label, parts in around.items():
+            split = sorted(parts.values(), key=len)
+            if sizes[label] == sum(map(len, split)):
+                split.pop()  # the largest part keeps the label; otherwise the atoms not looked at do
+            for part in split:
+                new = len(sizes)
+                sizes[label] -= len(part)
+                sizes[new] = len(part)
+                moved += part
+                for atom in part:
+                    classes[atom] = new
+        pending = {n for atom in moved for n in bonded[atom]}
+    order = {label: rank for rank, label in enumerate(dict.fromkeys(classes))}
+    return np.array([order[label] for label in classes], dtype=np.int64)
