@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bmzoo.frames.frame import Frame
-from bmzoo.pipeline import backmap_frames, coarse_grain, whole_molecules
+from bmzoo.frames.whole import whole_molecules
+from bmzoo.pipeline import backmap_frames, coarse_grain
 from bmzoo.target import load_backmapper, resolve_target
 
 if TYPE_CHECKING:

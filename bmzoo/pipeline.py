@@ -8,37 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame
+from bmzoo.frames.whole import whole_molecules
 from bmzoo.molecules.topology import Topology
 
 if TYPE_CHECKING:
     from bmzoo.backends.backmapper import Backmapper
     from bmzoo.simulation.refine import Refiner
-
-
-def whole_molecules(frames: Iterable[Frame], topology: Topology, *, beads: bool) -> Iterator[Frame]:
-    """Checks frames against the topology and makes their molecules whole.
-
-    Args:
-        frames: atoms, or beads, in the topology's order.
-        beads: whether the particles are beads.
-
-    Raises:
-        InputError: a frame with the wrong number of particles or with NaN.
-    """
-    from bmzoo.frames.periodic import MoleculeMaker
-
-    bonds = topology.mapping.bonds if beads else topology.graph.bonds
-    per_molecule = topology.n_beads if beads else topology.n_atoms
-    maker = MoleculeMaker(bonds, per_molecule)
-    for frame in frames:
-        topology.count_molecules(len(frame), beads=beads)
-        if not np.isfinite(frame.positions).all():
-            raise InputError(f"{frame.name or f'frame {frame.index}'} has positions that are not numbers")
-        yield frame if frame.box is None else frame.with_positions(maker(frame.positions, frame.box))
 
 
 def coarse_grain(frames: Iterable[Frame], topology: Topology) -> Iterator[Frame]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.frames.whole import whole_molecules
 from bmzoo.molecules.topology import Topology
-from bmzoo.pipeline import whole_molecules
 from bmzoo.systems import load_system
 
 if TYPE_CHECKING:

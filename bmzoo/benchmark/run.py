@@ -16,7 +16,8 @@ from bmzoo.errors import InputError
 from bmzoo.evaluation.cost import CostMeter
 from bmzoo.evaluation.evaluate import Evaluation
 from bmzoo.frames.frame import Frame
-from bmzoo.pipeline import coarse_grain, generate, read_samples, whole_molecules, write_samples
+from bmzoo.frames.whole import whole_molecules
+from bmzoo.pipeline import coarse_grain, generate, read_samples, write_samples
 from bmzoo.simulation.refine import RefineSettings, make_refiner
 from bmzoo.target import load_backmapper
 

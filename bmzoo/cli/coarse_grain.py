@@ -36,6 +36,7 @@ def coarse_grain(
     """Map an atomistic trajectory onto its beads."""
     from bmzoo import pipeline
     from bmzoo.frames.trajectory import Trajectory
+    from bmzoo.frames.whole import whole_molecules
     from bmzoo.target import resolve_target
 
     target = resolve_target(system, topology, mapping)
@@ -43,7 +44,7 @@ def coarse_grain(
     target.topology.count_molecules(source.n_particles, beads=False)
     total = len(range(*slice(start, stop, step).indices(len(source))))
     with progress_bar("mapping", total) as update:
-        atoms = pipeline.whole_molecules(source.frames(start, stop, step), target.topology, beads=False)
+        atoms = whole_molecules(source.frames(start, stop, step), target.topology, beads=False)
         beads = pipeline.coarse_grain(atoms, target.topology)
         pipeline.write_beads(counted(beads, update), output, target.topology)
     typer.echo(f"wrote {output}")

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ import numpy as np
 
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame
-from bmzoo.frames.periodic import make_whole, minimum_image
+from bmzoo.frames.periodic import minimum_image
 from bmzoo.frames.trajectory import Trajectory
+from bmzoo.frames.whole import whole_molecules
 from bmzoo.frames.writers import open_writer
 from bmzoo.molecules.formats.any import read_molecule
 from bmzoo.molecules.graph import MolecularGraph
@@ -59,7 +60,7 @@ def import_deepbm(folder: Path, output: Path, *, system: str, progress: Progress
         partial.mkdir()
         beads: list[np.ndarray] = []
         with open_writer(partial / "test.xtc", topology.graph, n_molecules) as writer:
-            for count, frame in enumerate(_whole(atoms, topology.graph, n_molecules), start=1):
+            for count, frame in enumerate(whole_molecules(atoms, topology, beads=False), start=1):
                 writer.write(frame)
                 beads.append(topology.mapping.apply(frame.positions))
                 if progress is not None:
@@ -103,15 +104,6 @@ def _check_topology(folder: Path, graph: MolecularGraph) -> str:
     return found[0].name
 
 
-def _whole(atoms: Trajectory, graph: MolecularGraph, n_molecules: int) -> Iterator[Frame]:
-    for frame in atoms:
-        if frame.box is None:
-            yield frame
-        else:
-            whole = make_whole(frame.positions, graph.bonds, frame.box, n_molecules)
-            yield frame.with_positions(whole)
-
-
 def _compare(folder: Path, beads: list[np.ndarray]) -> dict[str, Any]:
     """Distances between our beads and the published ones, also for frames shifted by one."""
     try:
@@ -123,13 +115,17 @@ def _compare(folder: Path, beads: list[np.ndarray]) -> dict[str, Any]:
         matched = [(beads[i], coarse[i + shift]) for i in range(len(beads)) if 0 <= i + shift < len(coarse)]
         if not matched or len(matched[0][0]) != len(matched[0][1]):
             continue
-        errors = [np.linalg.norm(_difference(ours, theirs), axis=1).max() for ours, theirs in matched]
-        if not best or np.median(errors) < best["median_nm"]:
-            best = {"shift": shift, "median_nm": float(np.median(errors)), "max_nm": float(np.max(errors))}
+        distances = np.array([np.linalg.norm(_difference(*pair), axis=1) for pair in matched])
+        rms = float(np.sqrt((distances**2).mean()))
+        if not best or rms < best["rms_nm"]:
+            best = {"shift": shift, "rms_nm": rms, "max_nm": float(distances.max())}
     if not best:
         return {"sentence": "the published beads are of another number, not compared"}
-    shifted = f", published beads are shifted by {best['shift']} frames" if best["shift"] else ""
-    best["sentence"] = f"largest distance to the published beads {best['max_nm']:.5f} nm{shifted}"
+    shifted = f"; the published beads are shifted by {best['shift']} frames" if best["shift"] else ""
+    best["sentence"] = (
+        f"our beads are {best['rms_nm']:.5f} nm from the published ones "
+        f"(root mean square; {best['max_nm']:.5f} at most){shifted}"
+    )
     return best
 
 
