@@ -114,7 +114,7 @@ class Mapping:
 
     @classmethod
     def from_map(cls, path: str | PathLike[str], graph: MolecularGraph) -> Mapping:
-        """Reads our YAML, a deepBM ``.map`` or Backward ``.map`` files; see ``formats.read_mapping``."""
+        """Reads our YAML, a deepBM ``.map`` or Backward ``.map`` files; see ``formats/mapping_file.py``."""
         from bmzoo.molecules.formats.mapping_file import read_mapping
 
         return read_mapping(path, graph)
