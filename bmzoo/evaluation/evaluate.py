@@ -1,0 +1,347 @@
+"""The evaluation: streams both sides through the metrics, and gathers their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bmzoo.errors import InputError, unknown
+from bmzoo.evaluation.batch import ATOMS_PER_BATCH, Batch, grouped, stack_boxes, stack_frames
+from bmzoo.evaluation.consistency import CoarseRMSD
+from bmzoo.evaluation.context import Context
+from bmzoo.evaluation.detectability import Detectability
+from bmzoo.evaluation.distributions import BondLengths, ChainSize, InternalCoordinates
+from bmzoo.evaluation.energetics import Energetics
+from bmzoo.evaluation.ensemble import Diversity, PairedRMSD
+from bmzoo.evaluation.landscape import Dihedral2D, SlowComponents
+from bmzoo.evaluation.metric import MAX_BLOCKS, Blocks, Metric
+from bmzoo.evaluation.packing import Intermolecular, Intramolecular
+from bmzoo.evaluation.score import Score
+from bmzoo.evaluation.validity import Contacts, PeptideBonds, Perception, Rings, Stereochemistry
+from bmzoo.frames.frame import Frame
+
+if TYPE_CHECKING:
+    from bmzoo.molecules.topology import Topology
+    from bmzoo.systems.system import Landscape
+
+METRICS: tuple[type[Metric], ...] = (
+    InternalCoordinates,
+    BondLengths,
+    ChainSize,
+    Intermolecular,
+    Intramolecular,
+    Energetics,
+    CoarseRMSD,
+    Contacts,
+    Perception,
+    Stereochemistry,
+    Rings,
+    PeptideBonds,
+    PairedRMSD,
+    Diversity,
+    Detectability,
+    Dihedral2D,
+    SlowComponents,
+)
+FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS))
+MIN_FRAMES = 4
+"""With fewer frames, blocks and halves are of molecules."""
+PAIRED_BYTES = 128 * 2**20
+"""Reference frames are kept for paired scores up to this size; later frames go without."""
+
+Progress = Callable[[int], None]
+
+
+@dataclass
+class Result:
+    """What the evaluation found.
+
+    Attributes:
+        scores: by ``family/observable``.
+        histograms: by ``family/observable``: edges, reference, generated, reference_halves.
+        worst: the worst frame of a validity or consistency score.
+        notes: scores that could not be given, and why.
+    """
+
+    scores: dict[str, Score] = field(default_factory=dict)
+    histograms: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict)
+    worst: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, without the histograms."""
+        scores = {name: score.as_dict() for name, score in self.scores.items()}
+        return {"scores": scores, "worst": dict(self.worst), "notes": list(self.notes)}
+
+    def save_histograms(self, path: str | Path) -> None:
+        """Writes all histograms into one npz file: ``name:edges``, ``name:reference``, ..."""
+        arrays = {
+            f"{name}:{key}": value for name, entry in self.histograms.items() for key, value in entry.items()
+        }
+        np.savez_compressed(path, **arrays)
+
+
+@dataclass
+class ReferenceStatistics:
+    """The reference's side of every score, computed once for many generated trajectories."""
+
+    blocks: list[Blocks]
+    n_frames: int
+    by_molecule: bool
+    shape: tuple[int, int]
+    """Molecules, and atoms of one."""
+    paired: list[NDArray[np.float32]]
+    """Reference positions, ``(n_molecules, n_atoms, 3)`` each, for paired scores."""
+
+
+class Evaluation:
+    """Scores generated frames of one system against its reference.
+
+    Args:
+        topology: molecule, mapping and, if known, force field.
+        landscape: projection of the free-energy surface.
+        families: which families of scores; all by default.
+        seed: of bootstraps and subsamples.
+
+    Raises:
+        InputError: an unknown family.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        landscape: Landscape | None = None,
+        families: Collection[str] | None = None,
+        seed: int = 0,
+    ) -> None:
+        for name in families or ():
+            if name not in FAMILIES:
+                raise unknown("family of scores", name, FAMILIES)
+        self.context = Context(topology, landscape, seed)
+        wanted = FAMILIES if families is None else families
+        chosen = [m for m in METRICS if m.family in wanted and m.applies(self.context)]
+        self.metrics = [metric(self.context) for metric in chosen]
+
+    def prepare(self, frames: Iterable[Frame], *, progress: Progress | None = None) -> ReferenceStatistics:
+        """Streams reference frames once.
+
+        Raises:
+            InputError: no frames, or frames that do not fit the topology.
+        """
+        stream = iter(frames)
+        first = list(islice(stream, MIN_FRAMES))
+        if not first:
+            raise InputError("there are no reference frames to compare with; check the range of frames")
+        atoms = stack_frames(first, self.context.n_atoms, "atoms")
+        shape = atoms.shape[1], atoms.shape[2]
+        by_molecule = len(first) < MIN_FRAMES and shape[0] >= 2
+        paired: list[NDArray[np.float32]] = []
+        room = max(1, PAIRED_BYTES // (12 * shape[0] * shape[1]))
+
+        def keeping() -> Iterator[_Group]:
+            for frame in chain(first, stream):
+                if len(paired) < room and len(frame) == shape[0] * shape[1]:
+                    paired.append(np.asarray(frame.positions, dtype=np.float32).reshape(*shape, 3))
+                yield _Group([frame])
+
+        side = _Side(
+            self.context, self.metrics, by_molecule=by_molecule, is_reference=True, progress=progress
+        )
+        side.consume(keeping())
+        return ReferenceStatistics(side.blocks, side.n_frames, by_molecule, shape, paired)
+
+    def score(
+        self,
+        prepared: ReferenceStatistics,
+        generated: Iterable[Frame],
+        *,
+        coarse: Iterable[Frame] | None = None,
+        n_samples: int = 1,
+        progress: Progress | None = None,
+    ) -> Result:
+        """Streams generated frames and compares them with a prepared reference.
+
+        Args:
+            prepared: what :meth:`prepare` gave.
+            generated: ``n_samples`` frames for each CG frame, in the reference's order.
+            coarse: the CG frames; those of the mapped reference where not given.
+            progress: called with the number of CG frames done.
+
+        Raises:
+            InputError: no frames, or frames that do not fit the topology.
+        """
+        side = _Side(
+            self.context,
+            self.metrics,
+            by_molecule=prepared.by_molecule,
+            is_reference=False,
+            progress=progress,
+        )
+        side.consume(self._groups(prepared, generated, coarse, n_samples))
+        if not side.n_frames:
+            raise InputError("there are no generated frames to score; check the range of frames")
+        result = Result()
+        matched = side.n_frames == prepared.n_frames and side.n_molecules == prepared.shape[0]
+        if not matched:
+            result.notes.append(
+                f"{side.n_frames} generated frames do not pair with {prepared.n_frames} reference frames: "
+                "scores that need pairs are left out"
+            )
+        for metric, reference, found in zip(self.metrics, prepared.blocks, side.blocks, strict=True):
+            usable = {"none": True, "coarse": matched or coarse is not None, "reference": matched}
+            if usable[metric.pairing] and found.filled:
+                self._gather(result, metric, reference, found)
+        return result
+
+    def run(
+        self,
+        reference: Iterable[Frame],
+        generated: Iterable[Frame],
+        *,
+        coarse: Iterable[Frame] | None = None,
+        n_samples: int = 1,
+        progress: Progress | None = None,
+    ) -> Result:
+        """:meth:`prepare` and :meth:`score` in one: the reference first, then the generated frames."""
+        prepared = self.prepare(reference, progress=progress)
+        return self.score(prepared, generated, coarse=coarse, n_samples=n_samples, progress=progress)
+
+    def _groups(
+        self,
+        prepared: ReferenceStatistics,
+        generated: Iterable[Frame],
+        coarse: Iterable[Frame] | None,
+        n_samples: int,
+    ) -> Iterator[_Group]:
+        beads = iter(coarse) if coarse is not None else None
+        for number, frames in enumerate(grouped(generated, n_samples)):
+            n_molecules = len(frames[0]) // self.context.n_atoms
+            atoms = prepared.paired[number] if number < len(prepared.paired) else None
+            if atoms is not None and len(atoms) != n_molecules:
+                atoms = None
+            if beads is not None:
+                bead_frame = next(beads, None)
+                if bead_frame is None:
+                    raise InputError(
+                        f"there are {number} CG frames, but more generated ones; check the number of samples"
+                    )
+                given = stack_frames([bead_frame], self.context.topology.n_beads, "beads")[0]
+            elif atoms is not None:
+                mapped = self.context.topology.mapping.apply(atoms.reshape(-1, 3))
+                given = mapped.reshape(n_molecules, -1, 3)
+            else:
+                given = None
+            yield _Group(frames, atoms, given)
+
+    def _gather(self, result: Result, metric: Metric, reference: Blocks, generated: Blocks) -> None:
+        outcome = metric.conclude(reference, generated)
+        for name, score in outcome.scores.items():
+            result.scores[f"{metric.family}/{name}"] = score
+        for name, entry in outcome.histograms.items():
+            result.histograms[f"{metric.family}/{name}"] = entry
+        for name, text in outcome.worst.items():
+            result.worst[f"{metric.family}/{name}"] = text
+        result.notes.extend(outcome.notes)
+
+
+@dataclass
+class _Group:
+    """The samples of one CG frame with what they are compared with."""
+
+    frames: list[Frame]
+    reference: NDArray[np.float32] | None = None
+    coarse: NDArray[np.float64] | None = None
+
+
+class _Side:
+    """Cuts one side's stream into batches and blocks and feeds the metrics."""
+
+    def __init__(
+        self,
+        context: Context,
+        metrics: list[Metric],
+        *,
+        by_molecule: bool,
+        is_reference: bool,
+        progress: Progress | None,
+    ) -> None:
+        self.context, self.metrics = context, metrics
+        self.by_molecule, self.is_reference = by_molecule, is_reference
+        self.progress = progress or (lambda done: None)
+        self.blocks = [Blocks(metric.rules()) for metric in metrics]
+        self.n_frames = 0
+        self.n_molecules = 0
+        self._block_size = 1
+
+    def consume(self, groups: Iterator[_Group]) -> None:
+        """Reads to the end."""
+        for first in groups:
+            n_atoms = max(1, len(first.frames[0]))
+            most = max(1, min(ATOMS_PER_BATCH // n_atoms, MAX_BLOCKS * self._block_size))
+            self._add([first, *islice(groups, most - 1)])
+            self.progress(self.n_frames)
+
+    def _add(self, groups: list[_Group]) -> None:
+        batch, first_block = self._batch(groups)
+        for metric, blocks in zip(self.metrics, self.blocks, strict=True):
+            state = metric.observe(batch)
+            blocks.add(state, first_block, batch.n_units)
+        self.n_frames += batch.n_frames
+        self.n_molecules = batch.n_molecules
+        if self.by_molecule:
+            return
+        while any(len(blocks) > MAX_BLOCKS for blocks in self.blocks):
+            for blocks in self.blocks:
+                blocks.merge_pairs()
+            self._block_size *= 2
+
+    def _batch(self, groups: list[_Group]) -> tuple[Batch, int]:
+        n_samples = len(groups[0].frames)
+        samples = np.stack(
+            [
+                stack_frames([g.frames[k] for g in groups], self.context.n_atoms, "atoms")
+                for k in range(n_samples)
+            ]
+        )
+        first = [group.frames[0] for group in groups]
+        numbers = self.n_frames + np.arange(len(groups))
+        n_molecules = samples.shape[2]
+        if self.n_molecules not in (0, n_molecules):
+            raise InputError(
+                f"{first[0].name or f'frame {first[0].index}'} has {n_molecules} molecules, those before have "
+                f"{self.n_molecules}; evaluate frames of one size at a time"
+            )
+        if self.by_molecule:
+            n_units, first_block = min(MAX_BLOCKS, n_molecules), 0
+            units = np.tile(np.arange(n_molecules) % n_units, (len(groups), 1))
+        else:
+            block = numbers // self._block_size
+            first_block, n_units = int(block[0]), int(block[-1] - block[0]) + 1
+            units = np.repeat((block - block[0])[:, None], n_molecules, axis=1)
+        batch = Batch(
+            self.context,
+            samples,
+            stack_boxes(first),
+            units,
+            n_units,
+            numbers,
+            np.array([frame.index for frame in first]),
+            _stacked([g.reference for g in groups]),
+            _stacked([g.coarse for g in groups]),
+            self.by_molecule,
+            self.is_reference,
+        )
+        return batch, first_block
+
+
+def _stacked(arrays: list[Any]) -> NDArray[np.float64] | None:
+    if any(array is None or array.shape != arrays[0].shape for array in arrays):
+        return None
+    return np.stack(arrays).astype(np.float64)
