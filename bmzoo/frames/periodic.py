@@ -276,14 +276,14 @@ def _vesin_pairs(x: Floats, y: Floats | None, box: Floats, cutoff: float) -> Nei
 
     points = x if y is None else np.concatenate([x, y])
     search = NeighborList(cutoff=cutoff, full_list=False)
-    found, moves = search.compute(points=points, box=box, periodic=True, quantities="PS")
-    pairs, shifts = found.astype(np.int64), moves.astype(np.int64)
+    ends, cells, vectors, distances = search.compute(points, box, periodic=True, quantities="PSDd")
+    first, second = ends.astype(np.int64).T
+    shifts = cells.astype(np.int64)
     if y is None:
-        return _pairs(x, x, pairs, shifts, box)
-    across = (pairs < len(x)).sum(axis=1) == 1
-    pairs, shifts = pairs[across], shifts[across]
-    turned = pairs[:, 0] >= len(x)
-    pairs[turned] = pairs[turned][:, ::-1]
-    shifts[turned] *= -1
-    pairs[:, 1] -= len(x)
-    return _pairs(x, y, pairs, shifts, box)
+        return NeighbourPairs(first, second, shifts, vectors, distances)
+    across = np.flatnonzero((first < len(x)) != (second < len(x)))
+    sign = np.where(first[across] < len(x), 1, -1)[:, None]
+    low, high = np.minimum(first, second)[across], np.maximum(first, second)[across]
+    return NeighbourPairs(
+        low, high - len(x), shifts[across] * sign, vectors[across] * sign, distances[across]
+    )

@@ -3,6 +3,7 @@
 ``provenance.json``  how it was made, physical checks, file hashes, and ``splits``:
                      ``{"train": {"file": "train.xtc", "runs": [n_frames, ...], "interval_ps": 1.0,
                      "forces": "train_forces.npz" (optional), "note": ...}, "test": {...}, ...}``
+``<split>_forces.npz``  array ``forces``, ``(n_frames, n_atoms, 3)`` kJ/mol/nm, half precision.
 ``<split>.xtc``      atomistic frames, molecules whole, runs one after another: frames of one run
                      are contiguous in time, ``interval_ps`` apart; different runs are independent.
 """
@@ -15,6 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame
@@ -34,7 +39,12 @@ class Reference:
                 f"{self.folder} holds no reference data (provenance.json is missing); "
                 "make some with 'bmzoo data build' or 'bmzoo data import-deepbm'"
             )
-        data: dict[str, Any] = json.loads(path.read_text())
+        try:
+            data: Any = json.loads(path.read_text())
+        except ValueError as error:
+            raise InputError(f"{path} is not valid JSON ({error}); make the data again") from error
+        if not isinstance(data, dict) or not isinstance(data.get("splits"), dict):
+            raise InputError(f"{path} names no splits; make the data again")
         return data
 
     @property
@@ -53,11 +63,52 @@ class Reference:
         found: dict[str, Any] = splits[name]
         return found
 
+    def runs(self, name: str) -> tuple[int, ...]:
+        """Number of frames of each run of a split; the runs follow one another."""
+        return tuple(self.split(name)["runs"])
+
     def n_frames(self, name: str) -> int:
-        return sum(self.split(name)["runs"])
+        """Number of frames of a split."""
+        return sum(self.runs(name))
+
+    def forces(self, name: str) -> NDArray[np.float32]:
+        """Forces on the atoms of every frame of a split.
+
+        Returns:
+            ``(n_frames, n_atoms, 3)`` kJ/mol/nm.
+
+        Raises:
+            InputError: if none were kept, or their file is missing or does not fit.
+        """
+        file = self.split(name).get("forces")
+        if file is None:
+            kept = [split for split in self.splits if "forces" in self.split(split)]
+            raise InputError(
+                f"{self.folder} keeps no forces for the split '{name}'; "
+                f"it has them for: {', '.join(kept) or 'none'}"
+            )
+        path = self.folder / file
+        try:
+            with np.load(path) as archive:
+                forces = archive["forces"].astype(np.float32)
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise InputError(f"{path} is missing or damaged ({error}); make the data again") from error
+        if len(forces) != self.n_frames(name):
+            raise InputError(f"{path} holds {len(forces)} frames, the split '{name}' {self.n_frames(name)}")
+        return forces
 
     def frames(self, name: str, start: int = 0, stop: int | None = None, step: int = 1) -> Iterator[Frame]:
-        """Streams the atomistic frames of a split, in order."""
-        from bmzoo.frames.trajectory import read_frames
+        """Streams the atomistic frames of a split, in order.
 
-        return read_frames(self.folder / self.split(name)["file"], start=start, stop=stop, step=step)
+        Raises:
+            InputError: no such split, a file that is missing or damaged or not what provenance.json says.
+        """
+        from bmzoo.frames.trajectory import Trajectory
+
+        trajectory = Trajectory(self.folder / self.split(name)["file"])
+        if len(trajectory) != self.n_frames(name):
+            raise InputError(
+                f"{trajectory.paths[0]} holds {len(trajectory)} frames, "
+                f"provenance.json says {self.n_frames(name)}; make the data again"
+            )
+        return trajectory.frames(start, stop, step)

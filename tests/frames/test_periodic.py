@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from bmzoo.errors import InputError
 from bmzoo.frames.periodic import (
@@ -23,6 +24,8 @@ from bmzoo.frames.periodic import (
     reduced_lattice,
     wrap,
 )
+from bmzoo.frames.trajectory import read_frames
+from bmzoo.molecules.graph import MolecularGraph
 
 PUBLISHED = np.array([[9.90668, 0.0, 0.0], [-1.07494, 2.79787, 0.0], [0.0, 0.0, 2.45952]])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -243,26 +246,26 @@ def test_molecules_near_their_beads(seed: int) -> None:
     assert nearest_image_of(moved, beads, None) is moved
 
 
-def test_published_melt_becomes_whole(shared_data: Path) -> None:
-    from bmzoo.frames.trajectory import read_frames
-
-    bonds = _bonds_of_itp(shared_data / "sps" / "topol_PS1.itp")
+@pytest.mark.parametrize("state", ["568K", "453K", "313K"])
+def test_published_melts_become_whole(shared_data: Path, state: str) -> None:
+    folder = shared_data / "sps"
+    bonds = MolecularGraph.from_itp([folder / "topol_PS1.itp", folder / "topol.top"]).bonds
     maker = MoleculeMaker(bonds, 162)
-    for frame in read_frames(shared_data / "sps" / "568K" / "aa.xtc", stop=3):
-        x = maker(frame.positions, frame.box).reshape(36, 162, 3)
-        lengths = np.linalg.norm(x[:, bonds[:, 0]] - x[:, bonds[:, 1]], axis=-1)
-        assert lengths.max() < 0.17
-        found = neighbour_pairs(frame.positions, frame.box, 0.5)
-        near = brute_pairs(x[0, :5], x[1:2, :5].reshape(-1, 3), np.asarray(frame.box), 0.5, reach=2)
-        assert len(found.first) > len(near)
+    for frame in read_frames(folder / state / "aa.xtc", step=10):
+        whole = maker(frame.positions, frame.box)
+        x = whole.reshape(36, 162, 3)
+        assert np.linalg.norm(x[:, bonds[:, 0]] - x[:, bonds[:, 1]], axis=-1).max() < 0.17
+        np.testing.assert_allclose(minimum_image(whole - frame.positions, frame.box), 0, atol=1e-5)
 
 
-def _bonds_of_itp(path: Path) -> NDArray[np.int64]:
-    rows, section = [], ""
-    for line in path.read_text().splitlines():
-        words = line.split(";")[0].split()
-        if words and words[0] == "[":
-            section = words[1]
-        elif words and section == "bonds":
-            rows.append([int(words[0]) - 1, int(words[1]) - 1])
-    return np.array(rows)
+def test_neighbours_of_a_published_frame(shared_data: Path) -> None:
+    frame = next(read_frames(shared_data / "sps" / "568K" / "aa.xtc"))
+    box, few = np.asarray(frame.box), frame.positions[::150]
+    found = neighbour_pairs(few, box, 1.2, frame.positions)
+    _, moves = images(box, 2)
+    tree = cKDTree((frame.positions[:, None] + moves).reshape(-1, 3))
+    near = tree.query_ball_point(few, 1.2, return_length=True)
+    np.testing.assert_array_equal(np.bincount(found.first, minlength=len(few)), near)
+    everything = neighbour_pairs(frame.positions, box, 1.2)
+    ends = np.concatenate([everything.first, everything.second])
+    np.testing.assert_array_equal(np.bincount(ends)[::150], near - 1)
