@@ -37,9 +37,7 @@ def place(mapping: Mapping, shares: csr_array, beads: Floats, bond_length: float
         target, *others = rule.atoms
         references = [atoms[:, atom].copy() for atom in others]
         if rule.kind not in RULES:
-            raise InputError(
-                f"{mapping.source or mapping.molecule}: {unknown('rule', rule.kind, RULES)}"
-            )
+            raise InputError(f"{mapping.source or mapping.molecule}: {unknown('rule', rule.kind, RULES)}")
         n_needed, move = RULES[rule.kind]
         if len(references) < n_needed:
             raise InputError(
