@@ -6,6 +6,7 @@ readers below use its low-level files instead and keep the offsets in memory.
 
 from __future__ import annotations
 
+import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -216,12 +217,14 @@ def open_reader(path: Path) -> Reader:
     """The reader for a file, by its extension.
 
     Raises:
-        InputError: no such file, or no such format.
+        InputError: no such file or format, or a file that may not be read.
     """
     if path.suffix.lower() not in READERS:
         raise unknown(f"trajectory format of {path}:", path.suffix or "(no extension)", READERS)
     if not path.is_file():
         raise InputError(f"there is no trajectory file {path}")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} may not be read; change its permissions")
     return READERS[path.suffix.lower()](path)
 
 

@@ -5,15 +5,25 @@ from __future__ import annotations
 import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.labels import Labels
-from bmzoo.frames.trajectory import Trajectory, open_writer, read_frames, read_names, write_frames
+from bmzoo.frames.trajectory import (
+    Trajectory,
+    _part,
+    open_writer,
+    read_frames,
+    read_names,
+    write_frames,
+)
 from bmzoo.molecules.graph import MolecularGraph
 
 BOX = np.array([[9.90668, 0.0, 0.0], [-1.07494, 2.79787, 0.0], [0.3, -0.9, 2.45952]])
@@ -129,6 +139,24 @@ def test_folders_lists_and_patterns(tmp_path: Path) -> None:
     assert [f.index for f in read_frames([tmp_path / "many.xtc", tmp_path / "9.gro"], start=3)] == [3, 4, 5]
     with pytest.raises(InputError, match="name one"):
         Trajectory(tmp_path)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    *[st.none() | st.integers(-25, 25) for _ in range(2)],
+    st.none() | st.integers(-7, 7).filter(bool),
+)
+def test_slices_across_files(
+    counts: list[int], start: int | None, stop: int | None, step: int | None
+) -> None:
+    starts = np.cumsum([0, *counts]).tolist()
+    wanted = range(starts[-1])[start:stop:step]
+    found = [i + a for a, b in pairwise(starts) for i in _part(wanted, a, b)]
+    assert sorted(found) == sorted(wanted)
+    for a, b in pairwise(starts):
+        inside = [i + a for i in _part(wanted, a, b)]
+        assert inside == [i for i in wanted if a <= i < b]
 
 
 def test_memory_does_not_grow_with_the_trajectory(tmp_path: Path) -> None:
