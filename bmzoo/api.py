@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.whole import whole_molecules
-from bmzoo.pipeline import backmap_frames, coarse_grain
+from bmzoo.pipeline import backmap_frames
 from bmzoo.target import load_backmapper, resolve_target
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def evaluate(
         found = read_frames(path, None if beads else structure, start=start, stop=stop, step=step)
         return whole_molecules(found, target.topology, beads=beads)
 
-    beads = whole(coarse, beads=True) if coarse else coarse_grain(whole(reference), target.topology)
+    beads = whole(coarse, beads=True) if coarse else coarse_grain(whole(reference), target.topology.mapping)
     landscape = target.system.landscape if target.system else None
     evaluation = Evaluation(target.topology, landscape=landscape, seed=seed)
     return evaluation.run(whole(reference), whole(generated), coarse=beads, progress=progress)

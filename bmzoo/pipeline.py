@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from bmzoo.simulation.refine import Refiner
 
 
-def coarse_grain(frames: Iterable[Frame], topology: Topology) -> Iterator[Frame]:
-    """Beads of whole atomistic frames."""
-    for frame in frames:
-        yield frame.with_positions(topology.mapping.apply(frame.positions))
-
-
 def generate(
     backmapper: Backmapper,
     coarse: Iterable[Frame],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bmzoo.errors import InputError
-from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.frames.datasets import pairs
+from bmzoo.frames.frame import PairedFrames
 from bmzoo.frames.whole import whole_molecules
 from bmzoo.molecules.topology import Topology
 from bmzoo.systems import load_system
@@ -62,12 +63,6 @@ def resolve_target(
     return Target(Topology(graph, Mapping.from_map(Path(mapping), graph), force_field, temperature))
 
 
-def reference_pairs(frames: Iterable[Frame], topology: Topology) -> Iterator[PairedFrames]:
-    """Whole atomistic frames with their beads."""
-    for atoms in whole_molecules(frames, topology, beads=False):
-        yield PairedFrames(atoms.with_positions(topology.mapping.apply(atoms.positions)), atoms)
-
-
 def load_backmapper(
     name: str,
     system: str | System | None = None,
@@ -102,18 +97,32 @@ def load_backmapper(
         topology = system.topology
     if topology is None:
         raise InputError("load_backmapper needs a system or a topology")
-    pairs: Iterator[PairedFrames] | None = None
-    if library is not None:
-        pairs = reference_pairs(read_frames(library), topology)
-    elif system is not None and system.reference is not None and "train" in system.reference.splits:
-        pairs = reference_pairs(system.reference.frames("train"), topology)
+    frames = read_frames(library) if library is not None else None
+    if frames is None and system is not None:
+        source = library_system(system)
+        frames = source.reference.frames("train") if source and source.reference else None
+    found: Iterator[PairedFrames] | None = None
+    if frames is not None:
+        found = pairs(whole_molecules(frames, topology, beads=False), topology.mapping)
     return load(
         name,
         topology,
         weights=weights,
         config=config,
         settings=settings,
-        library=pairs,
+        library=found,
         system=system.name if system else None,
         state=system.state if system else None,
     )
+
+
+def library_system(system: System) -> System | None:
+    """Whose embedded training frames a backend without weights learns from.
+
+    The system itself; or its default state, where its own frames have no ``train`` split (crystals
+    are backmapped with what was learned in the melt; imported frames are for testing only).
+    """
+    for candidate in (system, load_system(f"{system.name}:{system.state}"), load_system(system.name)):
+        if candidate.reference is not None and "train" in candidate.reference.splits:
+            return candidate
+    return None

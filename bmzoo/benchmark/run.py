@@ -15,11 +15,12 @@ from bmzoo.benchmark.results import Results, Row
 from bmzoo.errors import InputError
 from bmzoo.evaluation.cost import CostMeter
 from bmzoo.evaluation.evaluate import Evaluation
+from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.whole import whole_molecules
-from bmzoo.pipeline import coarse_grain, generate, read_samples, write_samples
+from bmzoo.pipeline import generate, read_samples, write_samples
 from bmzoo.simulation.refine import RefineSettings, make_refiner
-from bmzoo.target import load_backmapper
+from bmzoo.target import library_system, load_backmapper
 
 if TYPE_CHECKING:
     from bmzoo.backends.backmapper import Backmapper
@@ -94,11 +95,16 @@ def _run_plan(plan: Plan, settings: Settings, folder: Path, report: Report) -> R
 
 
 def _load(job: Job, test_set: _TestSet) -> tuple[Backmapper, str]:
+    """The model, warmed up, and what it was made from."""
     model = load_backmapper(job.backend, job.system)
     # First calls pay for imports, compilation and caches; they are not what is measured.
     for _ in model.backmap([test_set.coarse[0]], n_samples=1, seed=0):
         pass
-    return model, getattr(model, "weights", "") or ""
+    weights = getattr(model, "weights", None)
+    if weights is None and model.capabilities.fitting == "library":
+        source = library_system(job.system)
+        weights = f"library {source.name}:{source.state}" if source else None
+    return model, str(weights or "")
 
 
 class _TestSet:
@@ -110,7 +116,7 @@ class _TestSet:
         wanted = job.frames
         frames = reference.frames(settings.split, wanted.start, wanted.stop, wanted.step)
         self.atoms = list(whole_molecules(frames, job.system.topology, beads=False))
-        self.coarse = list(coarse_grain(self.atoms, job.system.topology))
+        self.coarse = list(coarse_grain(self.atoms, job.system.topology.mapping))
         self.evaluation = Evaluation(job.system.topology, landscape=job.system.landscape, seed=settings.seed)
         self.prepared = self.evaluation.prepare(self.atoms)
 
@@ -131,7 +137,8 @@ class _JobRunner:
         """Generates or refines, writes the trajectory, scores it."""
         if self.raw_cost is None:
             self.raw_cost = self._write(self._generated(), "none")
-        cost, failed = self.raw_cost, []
+        cost = self.raw_cost
+        failed: list[str] = []
         if RefineSettings.parse(refine) != RefineSettings.parse("none"):
             cost = self._write(self._refined(refine, failed), refine)
         seconds = cost.seconds + (self.raw_cost.seconds if cost is not self.raw_cost else 0.0)

@@ -34,9 +34,10 @@ def coarse_grain(
     step: Annotated[int | None, typer.Option("--step", help="Every so many frames.")] = None,
 ) -> None:
     """Map an atomistic trajectory onto its beads."""
-    from bmzoo import pipeline
+    from bmzoo.frames import datasets
     from bmzoo.frames.trajectory import Trajectory
     from bmzoo.frames.whole import whole_molecules
+    from bmzoo.pipeline import write_beads
     from bmzoo.target import resolve_target
 
     target = resolve_target(system, topology, mapping)
@@ -45,6 +46,6 @@ def coarse_grain(
     total = len(range(*slice(start, stop, step).indices(len(source))))
     with progress_bar("mapping", total) as update:
         atoms = whole_molecules(source.frames(start, stop, step), target.topology, beads=False)
-        beads = pipeline.coarse_grain(atoms, target.topology)
-        pipeline.write_beads(counted(beads, update), output, target.topology)
+        beads = datasets.coarse_grain(atoms, target.topology.mapping)
+        write_beads(counted(beads, update), output, target.topology)
     typer.echo(f"wrote {output}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +20,7 @@ def systems(as_json: JsonOption = False) -> None:
     """List the systems, their states and their embedded reference frames."""
     from bmzoo.systems import NAMES, load_system, system_states
 
-    found = []
+    found: list[dict[str, Any]] = []
     for name in NAMES:
         for state in system_states(name):
             system = load_system(f"{name}:{state}")
