@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,8 +46,15 @@ class MeltRun:
     seed: int
     threads: int = 1
 
-    def run(self) -> None:
-        """Builds the melt unless a checkpoint is there, then runs to the last frame."""
+    _listener: Callable[[dict[str, Any]], None] | None = field(default=None, init=False, repr=False)
+
+    def run(self, listener: Callable[[dict[str, Any]], None] | None = None) -> None:
+        """Builds the melt unless a checkpoint is there, then runs to the last frame.
+
+        Args:
+            listener: called with every record of the log; it may raise to stop the run.
+        """
+        self._listener = listener
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / STATE).is_file():
             box, positions = self._compressed()
@@ -170,11 +178,12 @@ class MeltRun:
         freedom = 3 * len(self._masses) - n_constraints
         kinetic = state.getKineticEnergy().value_in_unit(kilojoules_per_mole)
         box = _in_nm(state.getPeriodicBoxVectors(asNumpy=True))
-        hot, calm, _, _ = self._stages
+        hot, calm, apart, _ = self._stages
         self._report(
             {
                 "stage": "hot" if step <= hot else "equilibrate" if step <= calm else "produce",
                 "step": step,
+                "frames": max(step - calm, 0) // apart,
                 "time": step * self.preset.timestep,
                 "target_temperature": temperature,
                 "temperature": 2 * kinetic / (freedom * GAS_CONSTANT),
@@ -186,6 +195,8 @@ class MeltRun:
     def _report(self, record: dict[str, Any]) -> None:
         with (self.folder / LOG).open("a") as log:
             log.write(json.dumps(record) + "\n")
+        if self._listener is not None:
+            self._listener(record)
 
     def _save(self, context: openmm.Context) -> None:
         """Atomic, so that a kill leaves the last good checkpoint."""

@@ -40,12 +40,14 @@ class MeltPreset:
 PRESETS = MappingProxyType(
     {
         "tiny": MeltPreset(
-            n_chains=8,
+            n_chains=6,
             splits=(("train", 2), ("test", 2)),
-            interval=0.4,
-            hot=0.8,
-            equilibration=0.8,
+            interval=0.2,
+            hot=0.4,
+            equilibration=0.4,
             tolerance=0.15,
+            friction=10.0,
+            compressions=50,
         ),
         "small": MeltPreset(
             n_chains=36, splits=(("train", 32), ("test", 24)), interval=6.0, hot=60.0, equilibration=60.0
