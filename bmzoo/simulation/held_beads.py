@@ -81,7 +81,8 @@ class HeldBeads:
         masses = itertools.cycle(self._bead_masses.tolist())
         for bead, (target, mass) in enumerate(zip(beads.tolist(), masses, strict=False)):
             self._restraint.setBondParameters(bead, [bead], [*target, mass])
-        self._restraint.updateParametersInContext(self._context)
+        # neighbour lists left from the last frame would sum forces in another order
+        self._context.reinitialize()
         self.hold(frequency)
         if box is not None:
             self._context.setPeriodicBoxVectors(*reduced_box(box).tolist())

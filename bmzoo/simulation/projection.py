@@ -96,6 +96,13 @@ class BeadConstraints:
             x = x + (mobility @ (jacobian.T @ multipliers.solve(wanted))).reshape(x.shape)
         return self.onto_beads(x, beads)
 
+    def largest_stretch(self, positions: Floats) -> float:
+        """How far the worst bond is off its length, nm; zero where no lengths are kept, NaN for NaN."""
+        if not len(self._pairs):
+            return 0.0
+        vectors = positions[:, self._pairs[:, 0]] - positions[:, self._pairs[:, 1]]
+        return float(np.abs(np.linalg.norm(vectors, axis=-1) - self._lengths).max())
+
     def _apply(self, x: Floats) -> Floats:
         columns = x.transpose(1, 0, 2).reshape(-1, 3 * len(x))
         found: Floats = (self._matrix @ columns).reshape(-1, len(x), 3).transpose(1, 0, 2)

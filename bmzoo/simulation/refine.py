@@ -41,6 +41,10 @@ FRICTION = 30.0
 temperature within 0.1 ps, which 20 per ps does not give them time for."""
 FEW_ITERATIONS, BONDED_ITERATIONS, MANY_ITERATIONS = 30, 200, 5000
 REPAIR_ITERATIONS = 300
+ROUNDS = 2
+"""Stereocentres that came out of the first round with the wrong hand get another."""
+WORST_STRETCH = 0.01
+"""nm; what no bond may be off its constrained length at the end."""
 BAD_START, BAD_END = 20.0, 10.0
 """kT per atom: above the first a frame has bad contacts, above the second it did not relax."""
 
@@ -165,14 +169,18 @@ class Refiner:
             return self._report(atomistic, atoms, beads, began)
         if not (np.isfinite(atoms).all() and np.isfinite(beads).all()):
             return self._kept(atomistic, atoms, beads, began, "it has positions that are not numbers")
-        start, mirrored = self._mirror(self._near_beads(atoms, beads, coarse.box))
+        start, mirrored = self._near_beads(atoms, beads, coarse.box), 0
         try:
-            relaxed, energy = self._relax(start, beads, coarse, atomistic.sample)
+            for _ in range(ROUNDS):
+                start, turned = self._mirror(start)
+                relaxed, energy = self._relax(start, beads, coarse, atomistic.sample)
+                start, mirrored = self._projected(relaxed, beads), mirrored + turned
+                if not self._mirror.wrong(start).any():
+                    break
         except _NotRelaxedError as error:
             return self._kept(atomistic, atoms, beads, began, str(error))
-        found = self._constraints(relaxed, beads)
-        frame = atomistic.with_positions(found.reshape(-1, 3), box=coarse.box)
-        return self._report(frame, found, beads, began, energy=energy, mirrored=mirrored)
+        frame = atomistic.with_positions(start.reshape(-1, 3), box=coarse.box)
+        return self._report(frame, start, beads, began, energy=energy, mirrored=mirrored)
 
     def refine_frames(self, pairs: Iterable[PairedFrames]) -> Iterator[Refined]:
         """Frames one after another; one that does not relax is flagged and the run goes on."""
@@ -217,6 +225,13 @@ class Refiner:
             problem = f"its energy stays at {energy / len(x):.3g} kJ/mol an atom"
         raise _NotRelaxedError(problem)
 
+    def _projected(self, relaxed: Floats, beads: Floats) -> Floats:
+        found = self._constraints(relaxed, beads)
+        worst = self._constraints.largest_stretch(found)
+        if not worst < WORST_STRETCH:
+            raise _NotRelaxedError(f"a bond is {worst:.3g} nm off its length")
+        return found
+
     def _minimise(self, engine: HeldBeads) -> None:
         engine.hold(SOFT)
         engine.minimise(BONDED_ITERATIONS, bonded_only=True)
@@ -248,11 +263,14 @@ class Refiner:
         return self._report(frame, atoms, beads, began, relaxed=False, message=message)
 
     def _report(self, frame: Frame, atoms: Floats, beads: Floats, began: float, **results: object) -> Refined:
+        seconds = time.perf_counter() - began
+        if not (np.isfinite(atoms).all() and np.isfinite(beads).all()):
+            return Refined(frame, seconds=seconds, **results)  # type: ignore[arg-type]
         near = self._near_beads(atoms, beads, frame.box)
         error = self.topology.mapping.apply(near.reshape(-1, 3)) - beads.reshape(-1, 3)
         return Refined(
             frame,
-            seconds=time.perf_counter() - began,
+            seconds=seconds,
             wrong_hands=int(self._mirror.wrong(atoms).sum()),
             bead_rmsd=float(np.sqrt(np.square(error).sum(-1).mean())),
             **results,  # type: ignore[arg-type]
