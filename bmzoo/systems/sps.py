@@ -37,6 +37,8 @@ PHENYL = tuple(range(5, 16))
 FIRST_H, LAST_H = N_MONOMERS * MONOMER, N_MONOMERS * MONOMER + 1
 """The two hydrogens that complete the ends: on the first and on the last backbone carbon."""
 
+Parameters = dict[tuple[str, ...], tuple[float, float]]
+
 MASSES = {"C": 12.011, "C_AR": 12.011, "H": 1.008, "H_AR": 1.008}
 LENNARD_JONES = {
     "C": (0.3207, 0.3519),
@@ -44,7 +46,7 @@ LENNARD_JONES = {
     "H": (0.2318, 0.3180),
     "H_AR": (0.2420, 0.1260),
 }
-BONDS = {
+BONDS: Parameters = {
     ("C", "C"): (0.153, 224262.4),
     ("C", "H"): (0.110, 284512.0),
     ("C_AR", "C_AR"): (0.139, 392459.2),
@@ -53,7 +55,7 @@ BONDS = {
 }
 """nm, kJ/mol/nm2. The reference constrains every bond, so its force field gives no strength; these are
 OPLS-AA's (Jorgensen, Maxwell, Tirado-Rives, JACS 118, 11225, 1996), for runs with free bonds."""
-ANGLES = {
+ANGLES: Parameters = {
     ("H", "C", "H"): (109.45, 306.4),
     ("C", "C", "H"): (109.45, 366.9),
     ("C", "C", "C"): (109.45, 482.3),
@@ -257,8 +259,6 @@ def _exclusions(graph: MolecularGraph) -> NDArray[np.int64]:
     return np.array(sorted(found), dtype=np.int64)
 
 
-def _parameters(
-    table: dict[tuple[str, ...], tuple[float, float]], types: tuple[str, ...], atoms: list[int]
-) -> tuple[float, float]:
+def _parameters(table: Parameters, types: tuple[str, ...], atoms: list[int]) -> tuple[float, float]:
     key = tuple(types[a] for a in atoms)
     return table[key] if key in table else table[key[::-1]]
