@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,70 +100,78 @@ def internal(molecules: Floats, found: list[Environment]) -> Floats:
     return table.reshape(-1, width)
 
 
-def soap(
-    context: Context, positions: Floats, box: Floats | None, chosen: Ints, found: list[Environment]
-) -> Floats:
+class Chosen(NamedTuple):
+    """A frame, and the molecules of it whose environments are wanted.
+
+    ``positions`` ``(n_molecules, n_atoms, 3)`` nm, ``box`` ``(3, 3)`` nm or ``None``.
+    """
+
+    positions: Floats
+    box: Floats | None
+    molecules: Ints
+
+
+def soap(context: Context, frames: list[Chosen], found: list[Environment]) -> Floats:
     """SOAP power spectra of heavy atoms (featomic), averaged over the heavy atoms of a bead.
 
-    Args:
-        positions: ``(n_molecules, n_atoms, 3)`` nm, one frame.
-        box: ``(3, 3)`` nm or ``None``.
-        chosen: molecules whose environments are wanted.
-
     Returns:
-        ``(len(chosen) * n_environments, n_features)``.
+        ``(n_molecules_chosen * n_environments, n_features)``, frame by frame.
     """
     from featomic import SoapPowerSpectrum
-    from featomic.systems import SystemBase
     from metatensor import Labels
 
     graph = context.topology.graph
     heavy = np.flatnonzero(~graph.is_hydrogen)
     numbers = np.array([ATOMIC_NUMBERS.get(graph.elements[a], 0) for a in heavy], dtype=np.int32)
-    points = np.ascontiguousarray(positions[:, heavy].reshape(-1, 3) * 10, dtype=np.float64)
-    types = np.tile(numbers, len(positions))
-    cell = np.zeros((3, 3)) if box is None else np.asarray(box, dtype=np.float64) * 10
-    system = _system(SystemBase, types, points, cell)
-    rank = {int(atom): place for place, atom in enumerate(heavy)}
-    centres = np.array([[rank[int(a)] for a in heavy] for _ in chosen]) + len(heavy) * chosen[:, None]
-    samples = np.stack([np.zeros(centres.size, dtype=np.int64), np.sort(centres.ravel())], axis=1)
+    systems = [_system(numbers, heavy, frame) for frame in frames]
     kinds = sorted(set(numbers.tolist()))
     keys = [(centre, *pair) for centre in kinds for pair in combinations_with_replacement(kinds, 2)]
+    # (frame, molecule) of everything wanted, and its centres, atoms counted within their frame.
+    owners = np.array([(k, m) for k, frame in enumerate(frames) for m in frame.molecules])
+    centres = owners[:, 1:] * len(heavy) + np.arange(len(heavy))
+    samples = np.stack([np.repeat(owners[:, 0], len(heavy)), centres.ravel()], axis=1)
     spectrum = SoapPowerSpectrum(**SOAP).compute(
-        system,
+        systems,
         use_native_system=True,
         selected_samples=Labels(["system", "atom"], samples.astype(np.int32)),
         selected_keys=Labels(["center_type", "neighbor_1_type", "neighbor_2_type"], np.array(keys, np.int32)),
     )
-    spectrum = spectrum.keys_to_properties(["neighbor_1_type", "neighbor_2_type"]).keys_to_samples(
-        "center_type"
-    )
-    block = spectrum.block()
-    atoms = np.asarray(block.samples["atom"])
-    values = np.zeros((len(points), block.values.shape[1]))
-    values[atoms] = np.asarray(block.values)
-    rows = []
-    for molecule in chosen:
-        for environment in found:
-            places = [rank[int(a)] + molecule * len(heavy) for a in environment.heavy]
-            rows.append(values[places].mean(axis=0) if places else np.zeros(values.shape[1]))
-    return np.array(rows)
+    spectrum = spectrum.keys_to_properties(["neighbor_1_type", "neighbor_2_type"])
+    block = spectrum.keys_to_samples("center_type").block()
+    place = {(int(k), int(a)): i for i, (k, a) in enumerate(samples)}
+    order = [
+        place[int(k), int(a)] for k, a in zip(block.samples["system"], block.samples["atom"], strict=True)
+    ]
+    values = np.zeros((len(samples), block.values.shape[1]))
+    values[order] = np.asarray(block.values)
+    return values_by_bead(values.reshape(len(owners), len(heavy), -1), heavy, found)
 
 
-def _system(base: type, types: NDArray[np.int32], points: Floats, cell: Floats) -> object:
-    """featomic's view of a frame; it finds the neighbours itself."""
+def values_by_bead(values: Floats, heavy: Ints, found: list[Environment]) -> Floats:
+    """Means over the heavy atoms of every bead: ``(n * n_environments, n_features)``."""
+    weights = np.stack([np.isin(heavy, e.heavy) / max(1, len(e.heavy)) for e in found])
+    return np.einsum("nhf,eh->nef", values, weights, optimize=True).reshape(-1, values.shape[-1])
 
-    class FrameSystem(base):  # type: ignore[misc]
+
+def _system(numbers: NDArray[np.int32], heavy: Ints, frame: Chosen) -> Any:
+    """featomic's view of the heavy atoms of a frame; it finds the neighbours itself."""
+    from featomic.systems import SystemBase
+
+    points = np.ascontiguousarray(frame.positions[:, heavy].reshape(-1, 3) * 10, dtype=np.float64)
+    kinds = np.tile(numbers, len(frame.positions))
+    lattice = np.zeros((3, 3)) if frame.box is None else np.asarray(frame.box, dtype=np.float64) * 10
+
+    class FrameSystem(SystemBase):  # type: ignore[misc]
         def size(self) -> int:
-            return len(types)
+            return len(kinds)
 
         def types(self) -> NDArray[np.int32]:
-            return types
+            return kinds
 
         def positions(self) -> Floats:
             return points
 
         def cell(self) -> Floats:
-            return cell
+            return lattice
 
     return FrameSystem()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bmzoo.evaluation.batch import Batch
 from bmzoo.evaluation.context import Context
-from bmzoo.evaluation.descriptors import environments, internal, soap
+from bmzoo.evaluation.descriptors import Chosen, environments, internal, soap
 from bmzoo.evaluation.metric import MAX_BLOCKS, Blocks, Metric, Outcome, Rule, priorities, sample
 from bmzoo.evaluation.score import make_score
 
@@ -136,20 +136,19 @@ class Detectability(Metric):
         each = max(1, round(wanted / len(frames)))
         if len(frames) > wanted:
             frames = [frames[i] for i in np.sort(rng.choice(len(frames), wanted, replace=False))]
-        parts: list[Environments] = []
+        found, groups = [], []
         for row, members in frames:
             box = None if np.isnan(row[2]) else row[2:11].reshape(3, 3)
             positions = row[11:].reshape(-1, self.context.n_atoms, 3)
             chosen = np.sort(rng.choice(members, min(each, len(members)), replace=False))
-            group = chosen if by_molecule else np.full(len(chosen), int(row[1]))
-            parts.append(
-                Environments(
-                    internal(positions[chosen], self.environments),
-                    soap(self.context, positions, box, chosen, self.environments),
-                    np.repeat(group, len(self.environments)),
-                )
-            )
-        return Environments(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+            found.append(Chosen(positions, box, chosen))
+            groups.append(chosen if by_molecule else np.full(len(chosen), int(row[1])))
+        molecules = np.concatenate([frame.positions[frame.molecules] for frame in found])
+        return Environments(
+            internal(molecules, self.environments),
+            soap(self.context, found, self.environments),
+            np.repeat(np.concatenate(groups), len(self.environments)),
+        )
 
     def _auc(
         self, one: Environments, other: Environments, kind: str, cache: _ReferenceSide
@@ -205,8 +204,8 @@ def c2st(
         if not test.any() or len(np.unique(y[train])) < 2:
             continue
         model = HistGradientBoostingClassifier(
-            max_iter=60,
-            learning_rate=0.15,
+            max_iter=50,
+            learning_rate=0.2,
             max_leaf_nodes=15,
             min_samples_leaf=10,
             max_bins=63,

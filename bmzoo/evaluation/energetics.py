@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bmzoo.evaluation import geometry
 from bmzoo.evaluation.batch import Batch
 from bmzoo.evaluation.context import Context
 from bmzoo.evaluation.histograms import count, jsd, sample_wasserstein
@@ -98,7 +99,8 @@ class Energetics(Metric):
         """Energies of molecules ``(n_frames, n_molecules)`` and of frames ``(n_frames,)``, kJ/mol."""
         import torch
 
-        from bmzoo.representations.energies import Energies, Pairs
+        from bmzoo.representations.energies import Energies
+        from bmzoo.representations.pairs import Pairs
 
         if self._energies is None:
             self._energies = Energies(self.field)
@@ -125,14 +127,18 @@ class Energetics(Metric):
         }
         frames = {name: molecules[name].sum(axis=1) for name in ("angle", "dihedral", "improper")}
         frames["non_bonded"] = sum(whole.get(n, 0.0) for n in ("lennard_jones", "coulomb", "pairs", "gb"))
-        # The bonds' own energy is left out where the reference constrains them.
-        bond = 0.0 if len(self.field.constraints) >= len(self.field.bonds) else whole["bond"]
-        frames["total"] = (
-            frames["non_bonded"] + frames["angle"] + frames["dihedral"] + frames["improper"] + bond
-        )
+        frames["total"] = sum(frames.values()) + whole["bond"] - self._held_bond_energy(batch)
         return molecules, frames
 
-    def _non_bonded(self, batch: Batch, energies: Energies) -> dict[str, Floats]:
+    def _held_bond_energy(self, batch: Batch) -> Floats:
+        """``(n_frames,)`` kJ/mol of bonds that the reference constrains: none of its energy."""
+        held = {tuple(sorted(pair)) for pair in self.field.constraints.tolist()}
+        chosen = np.array([tuple(sorted(pair)) in held for pair in self.field.bonds.tolist()], dtype=bool)
+        stretch = geometry.lengths(batch.positions, self.field.bonds[chosen]) - self.field.bond_r0[chosen]
+        energy: Floats = (0.5 * self.field.bond_k[chosen] * stretch**2).sum(axis=(1, 2))
+        return energy
+
+    def _non_bonded(self, batch: Batch, energies: Any) -> dict[str, Floats]:
         """Lennard-Jones and Coulomb energy by frame, and of every molecule with all around it."""
         import torch
 
@@ -153,11 +159,12 @@ class Energetics(Metric):
         one = pairs.frame * batch.n_molecules + pairs.first_molecule
         other = pairs.frame * batch.n_molecules + pairs.second_molecule
         size = shape[0] * shape[1]
-        shared = np.bincount(one, lj, size) + np.bincount(other, lj * (one != other), size)
+        # An intermolecular pair counts in full for both partners.
+        shared = _added(one, lj, size) + _added(other, lj * (one != other), size)
         return {
             "molecules": shared.reshape(shape),
-            "lennard_jones": np.bincount(pairs.frame, lj, shape[0]),
-            "coulomb": np.bincount(pairs.frame, coulomb, shape[0]),
+            "lennard_jones": _added(pairs.frame, lj, shape[0]),
+            "coulomb": _added(pairs.frame, coulomb, shape[0]),
         }
 
     def _excluded(self) -> NDArray[np.bool_]:
@@ -250,6 +257,10 @@ def reference_edges(values: Floats, n_bins: int = 50) -> Floats:
 
 def _histogram(values: Floats, edges: Floats) -> Floats:
     return count(values, np.zeros(1, dtype=np.int64), 1, edges)[0]
+
+
+def _added(places: NDArray[Any], values: Floats, size: int) -> Floats:
+    return np.bincount(places, values, size).astype(np.float64)
 
 
 def _tame(values: Any) -> Floats:

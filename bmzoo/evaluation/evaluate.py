@@ -84,7 +84,7 @@ class Result:
         arrays = {
             f"{name}:{key}": value for name, entry in self.histograms.items() for key, value in entry.items()
         }
-        np.savez_compressed(path, **arrays)
+        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -315,7 +315,7 @@ class _Side:
         n_molecules = samples.shape[2]
         if self.n_molecules not in (0, n_molecules):
             raise InputError(
-                f"{first[0].name or f'frame {first[0].index}'} has {n_molecules} molecules, those before have "
+                f"{first[0].name or f'frame {first[0].index}'} has {n_molecules} molecules, others before it "
                 f"{self.n_molecules}; evaluate frames of one size at a time"
             )
         if self.by_molecule:

@@ -47,7 +47,7 @@ class Dihedral2D(Metric):
     def rules(self) -> Mapping[str, Rule]:
         return {"grid": total, "basins": total, "confusion": total}
 
-    def observe(self, batch: Batch) -> dict[str, Floats]:
+    def observe(self, batch: Batch) -> Mapping[str, Any]:
         surface = self._surface(batch.positions)
         cells = np.clip(((surface + 180) / 360 * GRID).astype(np.int64), 0, GRID - 1)
         units = batch.units
@@ -65,9 +65,8 @@ class Dihedral2D(Metric):
         outcome = Outcome()
         seed = self.context.seed
         ref, gen = reference.stack("grid"), generated.stack("grid")
-        flat = [blocks.reshape(len(blocks), -1).astype(np.float64) for blocks in (ref, gen)]
         n = int(gen.sum())
-        _add(outcome, "phi_psi_jsd", compare(*flat, jsd, seed), n)
+        _add(outcome, "phi_psi_jsd", compare(_flat(ref), _flat(gen), jsd, seed), n)
         outcome.histograms["phi_psi"] = {
             "edges": np.linspace(-180, 180, GRID + 1),
             "reference": ref.sum(axis=0),
@@ -140,7 +139,7 @@ class SlowComponents(Metric):
         edges = [np.linspace(a, b, GRID + 1) for a, b in zip(low - margin, high + margin, strict=True)]
         grids = [np.stack([_grid(block, edges) for block in side]) for side in (ref, gen)]
         n = sum(len(block) for block in gen)
-        _add(outcome, "tica_jsd", compare(*(g.reshape(len(g), -1) for g in grids), jsd, self.context.seed), n)
+        _add(outcome, "tica_jsd", compare(_flat(grids[0]), _flat(grids[1]), jsd, self.context.seed), n)
         outcome.histograms["tica"] = {
             "edges": np.stack(edges),
             "reference": grids[0].sum(axis=0),
@@ -164,7 +163,7 @@ class SlowComponents(Metric):
             for side in (ref_labels, gen_labels)
         ]
         seed, n = self.context.seed, int(counts[1].sum())
-        _add(outcome, "cluster_jsd", compare(*counts, jsd, seed), n)
+        _add(outcome, "cluster_jsd", compare(counts[0], counts[1], jsd, seed), n)
         outcome.histograms["clusters"] = {
             "edges": model.cluster_centers_,
             "reference": counts[0].sum(axis=0),
@@ -214,6 +213,10 @@ def total_variation(one: Floats, other: Floats) -> Floats:
     """Half the sum of absolute differences of populations, 0 to 1."""
     p, q = (s / np.maximum(s.sum(axis=-1, keepdims=True), 1e-300) for s in (one, other))
     return np.abs(p - q).sum(axis=-1) / 2
+
+
+def _flat(blocks: NDArray[Any]) -> Floats:
+    return blocks.reshape(len(blocks), -1).astype(np.float64)
 
 
 def _grid(points: Floats, edges: list[Floats]) -> Floats:

@@ -85,7 +85,7 @@ def compare_samples(
     rng = np.random.default_rng(seed)
     r_halves, g_halves = halves(len(reference)), halves(len(generated))
 
-    def once(draw: Callable[[list[int]], Sequence[int]]) -> float:
+    def once(draw: Callable[[list[int]], Any]) -> float:
         r1, r2 = (np.concatenate([reference[b] for b in draw(h)]) for h in r_halves)
         g1, g2 = (np.concatenate([generated[b] for b in draw(h)]) for h in g_halves)
         return (distance(g1, r2) + distance(g2, r1)) / 2
@@ -112,6 +112,6 @@ def statistic(blocks: Floats, function: Callable[[Floats], Floats], seed: int = 
     return values[0], values[1:].std(axis=0, ddof=1)
 
 
-def finite(number: float | np.floating | None) -> float | None:
+def finite(number: Any) -> float | None:
     """A plain float, or ``None`` for NaN."""
     return None if number is None or np.isnan(number) else float(number)

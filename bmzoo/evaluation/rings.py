@@ -118,4 +118,5 @@ def crosses_polygon(start: Floats, end: Floats, corners: Floats) -> NDArray[np.b
         v = dot(direction, q) * inverse
         t = dot(edge2, q) * inverse
         inside = (u >= 0) & (v >= 0) & (u + v <= 1) & (t >= 0) & (t <= 1)
-    return (inside & (np.abs(determinant) > 1e-15)).any(axis=1)
+    crossed: NDArray[np.bool_] = np.any(inside & (np.abs(determinant) > 1e-15), axis=1)
+    return crossed

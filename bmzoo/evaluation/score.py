@@ -36,9 +36,9 @@ class Score:
 
 
 def make_score(
-    value: float,
-    floor: float | None = None,
-    stderr: float | None = None,
+    value: Any,
+    floor: Any = None,
+    stderr: Any = None,
     *,
     unit: str = "",
     n: int = 0,

@@ -156,7 +156,7 @@ class Stereochemistry(_Shares):
     the CG frame came from. Centres that have neither are not counted.
     """
 
-    columns = (("stereocentres_kept", "", 1.0),)
+    columns: tuple[tuple[str, str, float], ...] = (("stereocentres_kept", "", 1.0),)
 
     @classmethod
     def applies(cls, context: Context) -> bool:
@@ -201,7 +201,10 @@ class Stereochemistry(_Shares):
 class Rings(_Shares):
     """Rings with a bond through them, and how far the atoms of flat rings are out of their plane."""
 
-    columns = (("pierced_rings_per_1000", "per 1000 rings", 1000.0), ("ring_planarity", "nm", 1.0))
+    columns: tuple[tuple[str, str, float], ...] = (
+        ("pierced_rings_per_1000", "per 1000 rings", 1000.0),
+        ("ring_planarity", "nm", 1.0),
+    )
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
