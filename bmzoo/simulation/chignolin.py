@@ -140,9 +140,10 @@ def explore(work: Path, peptide: Peptide, preset: ChignolinPreset, seed: int) ->
     start = anneal(work, "anneal", peptide, Start(peptide.positions), HAIRPIN_CONTACTS, preset, seed)
 
     def free_run(label: str, begin: Start, temperature: float, length: float) -> Chunk:
+        n_frames = max(1, round(length / 2.0))
         return run_chunk(
             work / f"{label}.npz", free_engine(peptide, preset, temperature), begin,
-            seed=derive_seed(seed, label), n_frames=round(length / 2.0), interval=2.0,
+            seed=derive_seed(seed, label), n_frames=n_frames, interval=length / n_frames,
         )  # fmt: skip
 
     folded = free_run("folded", start, TEMPERATURE, preset.folded)

@@ -53,7 +53,7 @@ DIPEPTIDE_PRESETS: Mapping[str, dipeptide.DipeptidePreset] = MappingProxyType(
 CHIGNOLIN_PRESETS: Mapping[str, chignolin.ChignolinPreset] = MappingProxyType(
     {
         "tiny": chignolin.ChignolinPreset(
-            annealing=0.2, folded=2.0, hot=2.0, shifted=2.0, biased=2.0, chunk=2.0,
+            annealing=0.1, folded=0.4, hot=0.4, shifted=0.4, biased=1.0, chunk=1.0,
             n_seeds=(2, 1), seed_discard=0.1, seed_frames=3, seed_interval=0.2,
             kinetics_runs=1, kinetics_chunks=2, kinetics_frames=2, kinetics_interval=0.2,
         ),
