@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from bmzoo.errors import InputError, unknown
+from bmzoo.molecules import polystyrene
 from bmzoo.molecules.topology import Topology
 from bmzoo.simulation.melt_checks import check_state, check_structure, trans_fraction
 from bmzoo.simulation.melt_engine import MeltRun
 from bmzoo.simulation.melt_presets import PRESETS, MeltPreset
 from bmzoo.simulation.provenance import environment, sha256
-from bmzoo.systems import sps
 
 Progress = Callable[[int, str], None]
 
@@ -52,7 +52,7 @@ def build(
         raise InputError(f"{output} exists already; choose another output, or remove it")
     settings = PRESETS[preset]
     work = _prepare_work(output, {"system": "sps", "preset": asdict(settings), "seed": seed}, resume)
-    topology = sps.build_topology(settings.temperature)
+    topology = polystyrene.build_topology(settings.temperature)
     runs = melt_runs(topology, settings, work, seed)
     done = 0
     for name, run in runs.items():
@@ -127,8 +127,8 @@ def _package(
             "barostat": f"MonteCarloBarostat, isotropic, every {settings.barostat_interval} steps",
         },
         "nonbonded": {
-            "cutoff_nm": sps.CUTOFF,
-            "reaction_field": sps.REACTION_FIELD,
+            "cutoff_nm": polystyrene.CUTOFF,
+            "reaction_field": polystyrene.REACTION_FIELD,
             "dispersion_correction": True,
         },
         "parameters": asdict(settings),
@@ -149,7 +149,7 @@ def _write_split(folder: Path, name: str, run: MeltRun) -> dict[str, Any]:
     )
     chains = positions.reshape(len(positions), -1, topology.n_atoms, 3)
     halves = np.array_split(chains, 2)
-    backbone = np.array(sps.backbone())
+    backbone = np.array(polystyrene.backbone())
     checks["trans_fraction"] = round(trans_fraction(chains, backbone), 4)
     checks["trans_fraction_of_halves"] = [round(trans_fraction(half, backbone), 4) for half in halves]
     path = folder / f"{name}.xtc"

@@ -159,10 +159,8 @@ def _copies(
     """One list a term and molecule: shifted atoms, then the values as Python numbers."""
     shifts = np.arange(n_molecules)[:, None, None] * field.n_atoms
     atoms = (rows[None] + shifts).reshape(-1, rows.shape[1]).tolist()
-    numbers = zip(*(np.tile(value, n_molecules).tolist() for value in values), strict=True)
-    if not values:
-        return [list(a) for a in atoms]
-    return [[*a, *v] for a, v in zip(atoms, numbers, strict=True)]
+    columns = [np.tile(value, n_molecules).tolist() for value in values]
+    return [[*a, *numbers] for a, *numbers in zip(atoms, *columns, strict=True)]
 
 
 def _forces(
@@ -253,13 +251,8 @@ def _nonbonded_force(
         field, n_molecules, field.pairs, field.pair_charge_product, field.pair_sigma, field.pair_epsilon
     ):
         force.addException(*row)
-    if field.cutoff is None:
-        force.setNonbondedMethod(openmm.NonbondedForce.NoCutoff)
-    else:
-        method = openmm.NonbondedForce.CutoffPeriodic if periodic else openmm.NonbondedForce.CutoffNonPeriodic
-        force.setNonbondedMethod(method)
-        force.setCutoffDistance(field.cutoff)
-        force.setReactionFieldDielectric(field.reaction_field)
+    _set_range(force, field, periodic)
+    force.setReactionFieldDielectric(field.reaction_field)
     force.setUseDispersionCorrection(field.dispersion_correction and periodic and not coulomb_only)
     return force
 
@@ -273,17 +266,11 @@ def _geometric_force(field: ForceField, n_molecules: int, periodic: bool) -> ope
     )
     force.addPerParticleParameter("sigma")
     force.addPerParticleParameter("epsilon")
-    rows = np.stack([field.sigma, field.epsilon], axis=1)
-    for row in np.tile(rows, (n_molecules, 1)).tolist():
+    for row in np.tile(np.stack([field.sigma, field.epsilon], axis=1), (n_molecules, 1)).tolist():
         force.addParticle(row)
     for i, j in _copies(field, n_molecules, np.concatenate([field.exclusions, field.pairs])):
         force.addExclusion(i, j)
-    if field.cutoff is None:
-        force.setNonbondedMethod(openmm.CustomNonbondedForce.NoCutoff)
-    else:
-        kinds = openmm.CustomNonbondedForce
-        force.setNonbondedMethod(kinds.CutoffPeriodic if periodic else kinds.CutoffNonPeriodic)
-        force.setCutoffDistance(field.cutoff)
+    _set_range(force, field, periodic)
     force.setUseLongRangeCorrection(field.dispersion_correction and periodic)
     return force
 
@@ -301,10 +288,17 @@ def _gb_force(field: ForceField, n_molecules: int, periodic: bool) -> openmm.GBS
     force.setSoluteDielectric(field.solute_dielectric)
     force.setSolventDielectric(field.solvent_dielectric)
     force.setSurfaceAreaEnergy(field.surface_area_energy)
-    if field.cutoff is None:
-        force.setNonbondedMethod(openmm.GBSAOBCForce.NoCutoff)
-    else:
-        kinds = openmm.GBSAOBCForce
-        force.setNonbondedMethod(kinds.CutoffPeriodic if periodic else kinds.CutoffNonPeriodic)
-        force.setCutoffDistance(field.cutoff)
+    _set_range(force, field, periodic)
     return force
+
+
+def _set_range(
+    force: openmm.NonbondedForce | openmm.CustomNonbondedForce | openmm.GBSAOBCForce,
+    field: ForceField,
+    periodic: bool,
+) -> None:
+    if field.cutoff is None:
+        force.setNonbondedMethod(force.NoCutoff)
+        return
+    force.setNonbondedMethod(force.CutoffPeriodic if periodic else force.CutoffNonPeriodic)
+    force.setCutoffDistance(field.cutoff)

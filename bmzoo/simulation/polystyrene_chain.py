@@ -8,8 +8,8 @@ from scipy.sparse.csgraph import shortest_path
 from scipy.spatial.distance import pdist, squareform
 
 from bmzoo.errors import InputError
+from bmzoo.molecules import polystyrene as ps
 from bmzoo.molecules.graph import MolecularGraph
-from bmzoo.systems import sps
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ def draw_chain(
     Raises:
         InputError: if no conformer without overlaps was found.
     """
-    n_torsions = len(sps.backbone()) - 3
+    n_torsions = len(ps.backbone()) - 3
     torsions = np.array([_draw_torsion(rng, trans_fraction) for _ in range(n_torsions)])
     far = np.asarray(shortest_path(_adjacency(graph), unweighted=True)) > 3
     for _ in range(attempts):
@@ -42,7 +42,7 @@ def draw_chain(
         clash = _first_clash(chain, far)
         if clash is None:
             return chain
-        low, high = (min(atom // sps.MONOMER, sps.N_MONOMERS - 1) for atom in clash)
+        low, high = (min(atom // ps.MONOMER, ps.N_MONOMERS - 1) for atom in clash)
         first, last = max(2 * low - 2, 0), min(2 * high + 1, n_torsions)
         torsions[rng.integers(first, max(last, first + 1))] = _draw_torsion(rng, trans_fraction)
     raise InputError(
@@ -53,7 +53,7 @@ def draw_chain(
 
 def chain_from_torsions(graph: MolecularGraph, torsions: Floats, rng: np.random.Generator) -> Floats:
     """The chain with the given backbone torsions (radian, trans = pi), ``(n_atoms, 3)`` nm."""
-    chain = sps.backbone()
+    chain = ps.backbone()
     xyz = np.zeros((graph.n_atoms, 3))
     xyz[chain[1]] = [CC, 0.0, 0.0]
     xyz[chain[2]] = xyz[chain[1]] - CC * np.array([np.cos(BACKBONE_ANGLE), np.sin(BACKBONE_ANGLE), 0])
@@ -73,8 +73,8 @@ def chain_from_torsions(graph: MolecularGraph, torsions: Floats, rng: np.random.
 
 def _fill_methine(xyz: Floats, centre: int, first: Floats, second: Floats, hand: int, following: int) -> None:
     """Hydrogen and phenyl on the side that gives the centre its hand."""
-    hydrogen = centre - sps.METHINE + sps.METHINE_H
-    previous = centre - sps.METHINE + sps.METHYLENE
+    hydrogen = centre - ps.METHINE + ps.METHINE_H
+    previous = centre - ps.METHINE + ps.METHYLENE
     sides = (first, second)
     for to_h, to_phenyl in (sides, sides[::-1]):
         a, b, c, d = xyz[previous], xyz[centre] + to_h, xyz[centre] + to_phenyl, xyz[following]
@@ -88,8 +88,8 @@ def _fill_phenyl(xyz: Floats, centre: int, direction: Floats, in_plane: Floats) 
     across = in_plane - (in_plane @ direction) * direction
     across /= np.linalg.norm(across)
     middle = xyz[centre] + (C_AR + AR_AR) * direction
-    first = centre - sps.METHINE
-    for turn, carbon in enumerate(sps.RING_CARBONS):
+    first = centre - ps.METHINE
+    for turn, carbon in enumerate(ps.RING_CARBONS):
         angle = np.pi / 3 * turn
         outward = -np.cos(angle) * direction + np.sin(angle) * across
         xyz[first + carbon] = middle + AR_AR * outward
@@ -99,8 +99,8 @@ def _fill_phenyl(xyz: Floats, centre: int, direction: Floats, in_plane: Floats) 
 
 def _fill_ends(xyz: Floats, rng: np.random.Generator) -> None:
     """The methyl group at the first carbon, and CH2-phenyl at the last one."""
-    chain = sps.backbone()
-    hydrogens = (chain[0] - 1, chain[0] + 1, sps.FIRST_H)
+    chain = ps.backbone()
+    hydrogens = (chain[0] - 1, chain[0] + 1, ps.FIRST_H)
     for turn, atom in enumerate(hydrogens):
         xyz[atom] = _place(
             xyz[chain[2]], xyz[chain[1]], xyz[chain[0]], CH, TETRAHEDRAL, np.pi + 2 * np.pi / 3 * turn
@@ -112,8 +112,8 @@ def _fill_ends(xyz: Floats, rng: np.random.Generator) -> None:
         - xyz[end]
         for turn in range(3)
     ]
-    xyz[end - sps.METHINE + sps.METHINE_H] = xyz[end] + CH * around[1]
-    xyz[sps.LAST_H] = xyz[end] + CH * around[2]
+    xyz[end - ps.METHINE + ps.METHINE_H] = xyz[end] + CH * around[1]
+    xyz[ps.LAST_H] = xyz[end] + CH * around[2]
     _fill_phenyl(xyz, end, around[0], around[1])
 
 

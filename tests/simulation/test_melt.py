@@ -11,6 +11,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from bmzoo.errors import InputError
+from bmzoo.molecules import polystyrene
 from bmzoo.simulation import melt
 from bmzoo.simulation.melt_checks import (
     check_state,
@@ -20,10 +21,9 @@ from bmzoo.simulation.melt_checks import (
     wrong_hands,
 )
 from bmzoo.simulation.polystyrene_chain import chain_from_torsions, draw_chain
-from bmzoo.systems import sps
 from bmzoo.systems.reference import Reference
 
-TOPOLOGY = sps.build_topology(568.0)
+TOPOLOGY = polystyrene.build_topology(568.0)
 
 
 class Killed(Exception):
@@ -126,11 +126,11 @@ def test_conformers_have_the_tacticity_asked_for() -> None:
     assert wrong_hands(TOPOLOGY.graph, drawn) == 0
     checks = check_structure(TOPOLOGY, drawn[None], np.diag([9.0, 9.0, 9.0])[None])
     assert checks["longest_bond_over_r0"] == pytest.approx(1.0)
-    assert 0.3 < trans_fraction(drawn, np.array(sps.backbone())) <= 1.0
+    assert 0.3 < trans_fraction(drawn, np.array(polystyrene.backbone())) <= 1.0
 
 
 def test_stretched_chain_is_all_trans(chain: np.ndarray) -> None:
-    assert trans_fraction(chain, np.array(sps.backbone())) == 1.0
+    assert trans_fraction(chain, np.array(polystyrene.backbone())) == 1.0
 
 
 def test_mirror_image_has_wrong_hands(chain: np.ndarray) -> None:
@@ -153,7 +153,7 @@ def test_pierced_rings_are_found_across_the_boundary(chain: np.ndarray, shift: n
     middle = ring.mean(axis=0)
     normal = np.cross(ring[0] - middle, ring[1] - middle)
     normal /= np.linalg.norm(normal)
-    hydrogen, carbon = chain[sps.FIRST_H], chain[sps.METHYLENE]
+    hydrogen, carbon = chain[polystyrene.FIRST_H], chain[polystyrene.METHYLENE]
     turn, _ = Rotation.align_vectors([normal], [(carbon - hydrogen) / np.linalg.norm(carbon - hydrogen)])
     second = turn.apply(chain - (hydrogen + carbon) / 2) + middle + shift
     graph = TOPOLOGY.graph

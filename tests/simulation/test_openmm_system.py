@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmzoo.errors import InputError
+from bmzoo.molecules import polystyrene
 from bmzoo.molecules.forcefield import ForceField
 from bmzoo.simulation.openmm_system import (
     FORCE_GROUPS,
@@ -18,7 +19,6 @@ from bmzoo.simulation.openmm_system import (
     reduced_box,
     repartitioned_masses,
 )
-from bmzoo.systems import sps
 
 COULOMB = 138.935456
 """kJ/mol nm / e2."""
@@ -222,7 +222,7 @@ def test_refusals(options: dict, message: str) -> None:
 
 def test_no_force_field() -> None:
     with pytest.raises(InputError, match="PS1 has no force field"):
-        build_system(replace(sps.build_topology(568.0), force_field=None), 1)
+        build_system(replace(polystyrene.build_topology(568.0), force_field=None), 1)
 
 
 lengths = st.floats(1.0, 5.0)
