@@ -162,7 +162,7 @@ class Energies(nn.Module):
         vectors = positions.index_select(-2, second) - positions.index_select(-2, first)
         r = physics.lengths(vectors if shift is None else vectors + shift)
         kinds = self.kinds.repeat(self._count(positions))
-        mixed = kinds[first] * self._n_kinds + kinds[second]
+        mixed = kinds[first] * self.n_kinds + kinds[second]
         charges = self.charges.to(r.dtype).repeat(self._count(positions))
         found = {
             "lennard_jones": physics.lennard_jones(
@@ -201,7 +201,7 @@ class Energies(nn.Module):
         sigma, epsilon = rows.T
         geometric = field.combination == "geometric"
         mixed = np.sqrt(np.outer(sigma, sigma)) if geometric else np.add.outer(sigma, sigma) / 2
-        self._n_kinds = len(rows)
+        self.n_kinds = len(rows)
         self._keep("kinds", kinds.reshape(-1))
         self._keep("mixed_sigma", mixed.reshape(-1))
         self._keep("mixed_epsilon", np.sqrt(np.outer(epsilon, epsilon)).reshape(-1))
