@@ -27,7 +27,7 @@ from bmzoo.molecules.forcefield import ForceField
 from bmzoo.simulation.refine import Refiner, RefineSettings
 from bmzoo.systems import sps
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 COLUMNS = ("angle JSD", "dihedral JSD", "angle energy", "improper energy", "bond RMSE nm")
 
 
@@ -66,7 +66,7 @@ def main() -> None:
 
 def refine(refiner: Refiner, starts: list[Frame], beads: list[Frame]) -> list[Floats]:
     """Refined frames; a line a frame says how it went."""
-    found = []
+    found: list[Floats] = []
     for atoms, coarse in zip(starts, beads, strict=True):
         cpu = time.process_time()
         result = refiner.refine(atoms, coarse)
