@@ -55,7 +55,7 @@ class Detectability(Metric):
         return {"frames": sample(int(np.clip(4 * CAP // (per_frame * MAX_BLOCKS), 1, 256)))}
 
     def observe(self, batch: Batch) -> Mapping[str, Any]:
-        """Rows (priority, number, box or NaN, coordinates), float32 where precision allows."""
+        """Rows (priority, number, box or NaN, coordinates, and a NaN where blocks are of molecules)."""
         ranks = priorities(batch.numbers, 1, self.context.seed)
         boxes = np.full((batch.n_frames, 9), np.nan)
         if batch.boxes is not None:
@@ -68,9 +68,9 @@ class Detectability(Metric):
 
     def conclude(self, reference: Blocks, generated: Blocks) -> Outcome:
         outcome = Outcome()
-        if not hasattr(reference, "c2st"):
-            reference.c2st = self._reference(reference)  # type: ignore[attr-defined]
-        cache: _ReferenceSide = reference.c2st  # type: ignore[attr-defined]
+        if "sides" not in reference.cache:
+            reference.cache["sides"] = self._reference(reference)
+        cache: _ReferenceSide | None = reference.cache["sides"]
         sides = self._halves(generated)
         if cache is None or sides is None:
             outcome.notes.append("detectability needs two frames, or a frame of two molecules; left out")

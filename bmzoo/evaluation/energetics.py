@@ -13,6 +13,7 @@ from bmzoo.evaluation.batch import Batch
 from bmzoo.evaluation.context import Context
 from bmzoo.evaluation.histograms import count, jsd, sample_wasserstein
 from bmzoo.evaluation.metric import Blocks, Metric, Outcome, Rule, priorities, sample, total
+from bmzoo.evaluation.pairs import Pairs
 from bmzoo.evaluation.resampling import compare_samples, finite, halves, statistic
 from bmzoo.evaluation.score import make_score
 
@@ -100,7 +101,7 @@ class Energetics(Metric):
         import torch
 
         from bmzoo.representations.energies import Energies
-        from bmzoo.representations.pairs import Pairs
+        from bmzoo.representations.pairs import Pairs as Listed
 
         if self._energies is None:
             self._energies = Energies(self.field)
@@ -111,12 +112,12 @@ class Energetics(Metric):
                 found = {name: _tame(value) for name, value in terms.items()}
                 whole = {name: _tame(value) for name, value in self._energies.terms(x).items()}
             else:
-                none = Pairs(torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long))
+                none = Listed(torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long))
                 found = {
                     name: _tame(value) for name, value in self._energies.per_molecule(x, pairs=none).items()
                 }
                 whole = {name: value.sum(axis=1) for name, value in found.items()}
-                listed = self._non_bonded(batch, self._energies)
+                listed = self._non_bonded(batch)
                 found["lennard_jones"] = listed.pop("molecules")
                 whole |= listed
         molecules = {
@@ -138,7 +139,7 @@ class Energetics(Metric):
         energy: Floats = (0.5 * self.field.bond_k[chosen] * stretch**2).sum(axis=(1, 2))
         return energy
 
-    def _non_bonded(self, batch: Batch, energies: Any) -> dict[str, Floats]:
+    def _non_bonded(self, batch: Batch) -> dict[str, Floats]:
         """Lennard-Jones and Coulomb energy by frame, and of every molecule with all around it."""
         import torch
 
@@ -149,12 +150,11 @@ class Energetics(Metric):
         left_out = pairs.inside & self._excluded()[pairs.first, pairs.second]
         pairs = pairs.select(~left_out & (pairs.distance < field.cutoff))
         r = torch.as_tensor(pairs.distance)
-        first, second = torch.as_tensor(pairs.first).long(), torch.as_tensor(pairs.second).long()
-        kinds = energies.kinds[first] * energies.n_kinds + energies.kinds[second]
-        lj = _tame(physics.lennard_jones(r, energies.mixed_sigma[kinds], energies.mixed_epsilon[kinds]))
+        sigma, epsilon = self._mixed(pairs)
+        lj = _tame(physics.lennard_jones(r, torch.as_tensor(sigma), torch.as_tensor(epsilon)))
         krf, crf = physics.reaction_field(field.cutoff, field.reaction_field)
-        charges = energies.charges
-        coulomb = _tame(physics.coulomb(r, charges[first] * charges[second], krf, crf))
+        product = torch.as_tensor(field.charges[pairs.first] * field.charges[pairs.second])
+        coulomb = _tame(physics.coulomb(r, product, krf, crf))
         shape = batch.n_frames, batch.n_molecules
         one = pairs.frame * batch.n_molecules + pairs.first_molecule
         other = pairs.frame * batch.n_molecules + pairs.second_molecule
@@ -166,6 +166,17 @@ class Energetics(Metric):
             "lennard_jones": _added(pairs.frame, lj, shape[0]),
             "coulomb": _added(pairs.frame, coulomb, shape[0]),
         }
+
+    def _mixed(self, pairs: Pairs) -> tuple[Floats, Floats]:
+        """``(n_pairs,)`` sigma and epsilon, looked up by kinds of atoms."""
+        field = self.field
+        kinds, kind = np.unique(np.stack([field.sigma, field.epsilon], axis=1), axis=0, return_inverse=True)
+        sigma, epsilon = kinds.T
+        both = (sigma[:, None] + sigma) / 2
+        if field.combination == "geometric":
+            both = np.sqrt(sigma[:, None] * sigma)
+        place = kind.reshape(-1)[pairs.first] * len(kinds) + kind.reshape(-1)[pairs.second]
+        return both.ravel()[place], np.sqrt(epsilon[:, None] * epsilon).ravel()[place]
 
     def _excluded(self) -> NDArray[np.bool_]:
         table = np.zeros((self.context.n_atoms,) * 2, dtype=bool)

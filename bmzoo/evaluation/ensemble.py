@@ -93,7 +93,10 @@ class Diversity(Metric):
         weights = sizes / sizes.sum()
         spread = generated.stack("spread")
         n = int(spread[:, -1].sum())
-        expected, note = conditional_spread(self.context, self.beads, np.concatenate(rows))
+        if "spread" not in reference.cache:
+            found = conditional_spread(self.context, self.beads, np.concatenate(rows))
+            reference.cache["spread"] = (*found, self._floor(rows, weights))
+        expected, note, floor = reference.cache["spread"]
         if expected is None:
             value, error = statistic(
                 spread, lambda s: np.sqrt(s[..., :-1] @ weights / s[..., -1]), self.context.seed
@@ -107,7 +110,6 @@ class Diversity(Metric):
             return np.sqrt((sums[..., :-1] / sums[..., -1:]) @ weights / (expected @ weights))
 
         value, error = statistic(spread, ratio, self.context.seed)
-        floor = self._floor(rows, weights)
         outcome.scores["diversity"] = make_score(float(value), floor, finite(error), n=n, note=note)
         mean = spread[:, :-1].sum(axis=0) / spread[:, -1].sum()
         names = self.context.topology.mapping.bead_names

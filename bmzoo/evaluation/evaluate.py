@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bmzoo.errors import InputError, unknown
-from bmzoo.evaluation.batch import ATOMS_PER_BATCH, Batch, grouped, stack_boxes, stack_frames
+from bmzoo.evaluation.batch import grouped, stack_frames
 from bmzoo.evaluation.consistency import CoarseRMSD
 from bmzoo.evaluation.context import Context
 from bmzoo.evaluation.detectability import Detectability
@@ -20,9 +20,10 @@ from bmzoo.evaluation.distributions import BondLengths, ChainSize, InternalCoord
 from bmzoo.evaluation.energetics import Energetics
 from bmzoo.evaluation.ensemble import Diversity, PairedRMSD
 from bmzoo.evaluation.landscape import Dihedral2D, SlowComponents
-from bmzoo.evaluation.metric import MAX_BLOCKS, Blocks, Metric
+from bmzoo.evaluation.metric import Blocks, Metric
 from bmzoo.evaluation.packing import Intermolecular, Intramolecular
 from bmzoo.evaluation.score import Score
+from bmzoo.evaluation.stream import Group, Progress, Side
 from bmzoo.evaluation.validity import Contacts, PeptideBonds, Perception, Rings, Stereochemistry
 from bmzoo.frames.frame import Frame
 
@@ -54,8 +55,6 @@ MIN_FRAMES = 4
 """With fewer frames, blocks and halves are of molecules."""
 PAIRED_BYTES = 128 * 2**20
 """Reference frames are kept for paired scores up to this size; later frames go without."""
-
-Progress = Callable[[int], None]
 
 
 @dataclass
@@ -145,15 +144,13 @@ class Evaluation:
         paired: list[NDArray[np.float32]] = []
         room = max(1, PAIRED_BYTES // (12 * shape[0] * shape[1]))
 
-        def keeping() -> Iterator[_Group]:
+        def keeping() -> Iterator[Group]:
             for frame in chain(first, stream):
                 if len(paired) < room and len(frame) == shape[0] * shape[1]:
                     paired.append(np.asarray(frame.positions, dtype=np.float32).reshape(*shape, 3))
-                yield _Group([frame])
+                yield Group([frame])
 
-        side = _Side(
-            self.context, self.metrics, by_molecule=by_molecule, is_reference=True, progress=progress
-        )
+        side = Side(self.context, self.metrics, by_molecule=by_molecule, is_reference=True, progress=progress)
         side.consume(keeping())
         return ReferenceStatistics(side.blocks, side.n_frames, by_molecule, shape, paired)
 
@@ -177,7 +174,7 @@ class Evaluation:
         Raises:
             InputError: no frames, or frames that do not fit the topology.
         """
-        side = _Side(
+        side = Side(
             self.context,
             self.metrics,
             by_molecule=prepared.by_molecule,
@@ -219,7 +216,7 @@ class Evaluation:
         generated: Iterable[Frame],
         coarse: Iterable[Frame] | None,
         n_samples: int,
-    ) -> Iterator[_Group]:
+    ) -> Iterator[Group]:
         beads = iter(coarse) if coarse is not None else None
         for number, frames in enumerate(grouped(generated, n_samples)):
             n_molecules = len(frames[0]) // self.context.n_atoms
@@ -238,7 +235,7 @@ class Evaluation:
                 given = mapped.reshape(n_molecules, -1, 3)
             else:
                 given = None
-            yield _Group(frames, atoms, given)
+            yield Group(frames, atoms, given)
 
     def _gather(self, result: Result, metric: Metric, reference: Blocks, generated: Blocks) -> None:
         outcome = metric.conclude(reference, generated)
@@ -249,99 +246,3 @@ class Evaluation:
         for name, text in outcome.worst.items():
             result.worst[f"{metric.family}/{name}"] = text
         result.notes.extend(outcome.notes)
-
-
-@dataclass
-class _Group:
-    """The samples of one CG frame with what they are compared with."""
-
-    frames: list[Frame]
-    reference: NDArray[np.float32] | None = None
-    coarse: NDArray[np.float64] | None = None
-
-
-class _Side:
-    """Cuts one side's stream into batches and blocks and feeds the metrics."""
-
-    def __init__(
-        self,
-        context: Context,
-        metrics: list[Metric],
-        *,
-        by_molecule: bool,
-        is_reference: bool,
-        progress: Progress | None,
-    ) -> None:
-        self.context, self.metrics = context, metrics
-        self.by_molecule, self.is_reference = by_molecule, is_reference
-        self.progress = progress or (lambda done: None)
-        self.blocks = [Blocks(metric.rules()) for metric in metrics]
-        self.n_frames = 0
-        self.n_molecules = 0
-        self._block_size = 1
-
-    def consume(self, groups: Iterator[_Group]) -> None:
-        """Reads to the end."""
-        for first in groups:
-            n_atoms = max(1, len(first.frames[0]))
-            most = max(1, min(ATOMS_PER_BATCH // n_atoms, MAX_BLOCKS * self._block_size))
-            self._add([first, *islice(groups, most - 1)])
-            self.progress(self.n_frames)
-
-    def _add(self, groups: list[_Group]) -> None:
-        batch, first_block = self._batch(groups)
-        for metric, blocks in zip(self.metrics, self.blocks, strict=True):
-            state = metric.observe(batch)
-            blocks.add(state, first_block, batch.n_units)
-        self.n_frames += batch.n_frames
-        self.n_molecules = batch.n_molecules
-        if self.by_molecule:
-            return
-        while any(len(blocks) > MAX_BLOCKS for blocks in self.blocks):
-            for blocks in self.blocks:
-                blocks.merge_pairs()
-            self._block_size *= 2
-
-    def _batch(self, groups: list[_Group]) -> tuple[Batch, int]:
-        n_samples = len(groups[0].frames)
-        samples = np.stack(
-            [
-                stack_frames([g.frames[k] for g in groups], self.context.n_atoms, "atoms")
-                for k in range(n_samples)
-            ]
-        )
-        first = [group.frames[0] for group in groups]
-        numbers = self.n_frames + np.arange(len(groups))
-        n_molecules = samples.shape[2]
-        if self.n_molecules not in (0, n_molecules):
-            raise InputError(
-                f"{first[0].name or f'frame {first[0].index}'} has {n_molecules} molecules, others before it "
-                f"{self.n_molecules}; evaluate frames of one size at a time"
-            )
-        if self.by_molecule:
-            n_units, first_block = min(MAX_BLOCKS, n_molecules), 0
-            units = np.tile(np.arange(n_molecules) % n_units, (len(groups), 1))
-        else:
-            block = numbers // self._block_size
-            first_block, n_units = int(block[0]), int(block[-1] - block[0]) + 1
-            units = np.repeat((block - block[0])[:, None], n_molecules, axis=1)
-        batch = Batch(
-            self.context,
-            samples,
-            stack_boxes(first),
-            units,
-            n_units,
-            numbers,
-            np.array([frame.index for frame in first]),
-            _stacked([g.reference for g in groups]),
-            _stacked([g.coarse for g in groups]),
-            self.by_molecule,
-            self.is_reference,
-        )
-        return batch, first_block
-
-
-def _stacked(arrays: list[Any]) -> NDArray[np.float64] | None:
-    if any(array is None or array.shape != arrays[0].shape for array in arrays):
-        return None
-    return np.stack(arrays).astype(np.float64)

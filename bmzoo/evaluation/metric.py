@@ -123,6 +123,8 @@ class Blocks:
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         self.rules = rules
         self.states: list[dict[str, Array]] = []
+        self.cache: dict[str, Any] = {}
+        """What a metric worked out of the reference alone, kept for the next generated trajectory."""
 
     def __len__(self) -> int:
         return len(self.states)
