@@ -20,7 +20,7 @@ from bmzoo.simulation.chunks import Chunk, Engine, Start, derive_seed, run_chunk
 from bmzoo.simulation.metadynamics import Bias, Variable, run_biased_chunk
 from bmzoo.simulation.peptide_build import Peptide, build_peptide, create_system
 from bmzoo.simulation.peptide_geometry import are_left_handed, are_trans, contact_distance
-from bmzoo.simulation.resampling import farthest_points, largest_remainder
+from bmzoo.simulation.resampling import farthest_points, largest_remainder, spread_order
 
 if TYPE_CHECKING:
     from openmm import System
@@ -42,6 +42,9 @@ SHIFTED_CONTACTS = (((3, "N"), (7, "O")), ((1, "N"), (9, "O")), ((9, "N"), (1, "
 
 Contacts = tuple[tuple[tuple[int, str], tuple[int, str]], ...]
 
+STRONG, GENTLE = 2000.0, 500.0
+"""Strengths of the restraints that hold contacts while annealing, kJ/mol/nm2."""
+
 ANNEALING = (500.0, 450.0, 400.0, 350.0)
 
 
@@ -57,6 +60,7 @@ class ChignolinPreset:
     biased: float = 1000.0
     chunk: float = 50.0
     n_seeds: tuple[int, int] = (84, 32)
+    n_misfolded: tuple[int, int] = (14, 6)
     seed_discard: float = 8.0
     seed_frames: int = 36
     seed_interval: float = 1.0
@@ -90,7 +94,7 @@ def make_peptide(seed: int) -> Peptide:
 
 
 def add_contact_restraints(
-    system: System, peptide: Peptide, contacts: Contacts = HAIRPIN_CONTACTS, k: float = 2000.0
+    system: System, peptide: Peptide, contacts: Contacts = HAIRPIN_CONTACTS, k: float = STRONG
 ) -> None:
     """Pulls hydrogen bonds together that are longer than 0.3 nm (k in kJ/mol/nm2)."""
     from openmm import CustomBondForce
@@ -107,6 +111,7 @@ def anneal(
     peptide: Peptide,
     start: Start,
     contacts: Contacts,
+    k: float,
     preset: ChignolinPreset,
     seed: int,
 ) -> Start:
@@ -114,7 +119,7 @@ def anneal(
 
     def restrained() -> System:
         system = create_system(peptide.topology)
-        add_contact_restraints(system, peptide, contacts)
+        add_contact_restraints(system, peptide, contacts, k)
         return system
 
     for temperature in ANNEALING:
@@ -131,13 +136,21 @@ def free_engine(peptide: Peptide, preset: ChignolinPreset, temperature: float = 
     return Engine(partial(create_system, peptide.topology), temperature, preset.platform)
 
 
-def explore(work: Path, peptide: Peptide, preset: ChignolinPreset, seed: int) -> NDArray[np.float32]:
-    """One walk: the pool ``(n, n_atoms, 3)`` that seeds come from.
+@dataclass(frozen=True)
+class Walk:
+    """What one exploration found, ``(n, n_atoms, 3)`` nm: a ``pool`` of all, and ``misfolded`` frames."""
 
-    The hairpin, annealed; the same unfolding when hot; the biased walk; and, from where the hot run
-    ended, the misfolded hairpin, annealed.
+    pool: NDArray[np.float32]
+    misfolded: NDArray[np.float32]
+
+
+def explore(work: Path, peptide: Peptide, preset: ChignolinPreset, seed: int) -> Walk:
+    """One walk: the hairpin, annealed; the same unfolding when hot; a biased walk; misfolded hairpins.
+
+    The misfolded ones are annealed from where the hot run ended. Pulled hard, the turn shifts but stays
+    loose, and joins the pool; pulled gently, it finds the hydrogen bond D3N-G7O.
     """
-    start = anneal(work, "anneal", peptide, Start(peptide.positions), HAIRPIN_CONTACTS, preset, seed)
+    start = anneal(work, "anneal", peptide, Start(peptide.positions), HAIRPIN_CONTACTS, STRONG, preset, seed)
 
     def free_run(label: str, begin: Start, temperature: float, length: float) -> Chunk:
         n_frames = max(1, round(length / 2.0))
@@ -149,9 +162,11 @@ def explore(work: Path, peptide: Peptide, preset: ChignolinPreset, seed: int) ->
     folded = free_run("folded", start, TEMPERATURE, preset.folded)
     hot = free_run("hot", start, preset.hot_temperature, preset.hot)
     pool = [folded.positions, hot.positions, *_biased_walk(work, peptide, start, preset, seed)]
-    shifted = anneal(work, "shifted", peptide, Start(hot.end[0]), SHIFTED_CONTACTS, preset, seed)
-    pool.append(free_run("shifted", shifted, TEMPERATURE, preset.shifted).positions)
-    return np.concatenate(pool)
+    ends = {}
+    for label, k in (("shifted", STRONG), ("misfolded", GENTLE)):
+        begin = anneal(work, label, peptide, Start(hot.end[0]), SHIFTED_CONTACTS, k, preset, seed)
+        ends[label] = free_run(label, begin, TEMPERATURE, preset.shifted).positions
+    return Walk(np.concatenate([*pool, ends["shifted"]]), ends["misfolded"])
 
 
 def _biased_walk(
@@ -198,9 +213,10 @@ def ca_distances(peptide: Peptide, positions: NDArray[np.floating]) -> NDArray[n
     return distances
 
 
-def choose_seeds(peptide: Peptide, pool: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """``count`` structures far apart in CA-distance space, spread over the states; trans and L only."""
-    pool = pool[are_trans(peptide, pool) & are_left_handed(peptide, pool)]
+def choose_seeds(peptide: Peptide, walk: Walk, count: int, n_misfolded: int) -> NDArray[np.float32]:
+    """``count`` structures far apart in CA-distance space, spread over the states, trans and L only;
+    then ``n_misfolded`` of the annealed misfolded hairpin."""
+    pool = walk.pool[are_trans(peptide, walk.pool) & are_left_handed(peptide, walk.pool)]
     state, features = classify(peptide, pool), ca_distances(peptide, pool)
     present = np.bincount(state, minlength=len(STATES)) > 0
     wanted = largest_remainder(np.where(present, SEED_SHARES, 0.0), count)
@@ -209,7 +225,8 @@ def choose_seeds(peptide: Peptide, pool: NDArray[np.float32], count: int) -> NDA
         members = np.flatnonzero(state == index)
         if number:
             chosen.append(members[farthest_points(features[members], int(number))])
-    return pool[np.concatenate(chosen)]
+    spread = np.linspace(0, len(walk.misfolded) - 1, n_misfolded).round().astype(int)
+    return np.concatenate([pool[np.concatenate(chosen)], walk.misfolded[spread]])
 
 
 def run_seeds(
@@ -220,7 +237,10 @@ def run_seeds(
     seed: int,
     progress: Callable[[str], None],
 ) -> list[Chunk]:
-    """Unbiased dynamics from every seed; a run in which a peptide bond turns cis is left out."""
+    """Unbiased dynamics from every seed, in an order of which every stretch is representative.
+
+    A run in which a peptide bond turns cis is left out.
+    """
     engine, runs = free_engine(peptide, preset), []
     for number, structure in enumerate(seeds):
         name = f"seed-{number:03d}"
@@ -229,9 +249,9 @@ def run_seeds(
             n_frames=preset.seed_frames, interval=preset.seed_interval, discard=preset.seed_discard,
         )  # fmt: skip
         progress(f"{work.name}: seed {number + 1} of {len(seeds)}")
-        if are_trans(peptide, chunk.positions).all():
-            runs.append(chunk)
-    return runs
+        runs.append(chunk)
+    ordered = [runs[number] for number in spread_order(len(runs))]
+    return [run for run in ordered if are_trans(peptide, run.positions).all()]
 
 
 def run_kinetics(

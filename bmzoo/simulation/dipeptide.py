@@ -21,7 +21,7 @@ from bmzoo.simulation.chunks import Chunk, Engine, Start, derive_seed, run_chunk
 from bmzoo.simulation.metadynamics import Bias, Variable, run_biased_chunk, total_bias
 from bmzoo.simulation.peptide_build import Peptide, build_peptide, create_system
 from bmzoo.simulation.peptide_geometry import dihedrals, phi_psi_atoms
-from bmzoo.simulation.resampling import largest_remainder, systematic_resampling
+from bmzoo.simulation.resampling import largest_remainder, spread_order, systematic_resampling
 
 if TYPE_CHECKING:
     from openmm import System
@@ -159,7 +159,8 @@ def run_split(
         split: 0 is train, with forces; 1 is test.
 
     Returns:
-        The segments, and the reweighted population of every basin.
+        The segments, in an order of which every stretch is representative, and the reweighted
+        population of every basin.
     """
     pool, weights = explore(work, peptide, preset, derive_seed(seed, "walk", split))
     chosen = choose_starts(
@@ -177,6 +178,7 @@ def run_split(
             )
         )  # fmt: skip
         progress(f"{work.name}: segment {number + 1} of {len(chosen)}")
+    runs = [runs[number] for number in spread_order(len(runs))]
     return runs, populations(peptide, pool.positions, weights)
 
 

@@ -54,14 +54,15 @@ CHIGNOLIN_PRESETS: Mapping[str, chignolin.ChignolinPreset] = MappingProxyType(
     {
         "tiny": chignolin.ChignolinPreset(
             annealing=0.1, folded=0.4, hot=0.4, shifted=0.4, biased=1.0, chunk=1.0,
-            n_seeds=(2, 1), seed_discard=0.1, seed_frames=3, seed_interval=0.2,
+            n_seeds=(2, 1), n_misfolded=(1, 1), seed_discard=0.1, seed_frames=3, seed_interval=0.2,
             kinetics_runs=1, kinetics_chunks=2, kinetics_frames=2, kinetics_interval=0.2,
         ),
         "small": chignolin.ChignolinPreset(),
         "paper": chignolin.ChignolinPreset(
             folded=10000.0, hot=10000.0, shifted=10000.0, biased=500000.0, chunk=1000.0,
-            n_seeds=(3000, 700), seed_discard=100.0, seed_frames=500, seed_interval=100.0,
-            kinetics_runs=50, kinetics_chunks=100, kinetics_frames=100, platform="fastest",
+            n_seeds=(3000, 700), n_misfolded=(300, 100),
+            seed_discard=100.0, seed_frames=500, seed_interval=100.0, kinetics_runs=50, kinetics_chunks=100,
+            kinetics_frames=100, platform="fastest",
         ),
     }
 )  # fmt: skip
@@ -195,8 +196,10 @@ def _build_chignolin(
     chosen: dict[str, NDArray[np.float32]] = {}
     note = "seeded ensemble: populations are not thermodynamic"
     for index, walk in enumerate(("train", "test")):
-        pool = chignolin.explore(work / walk, peptide, preset, derive_seed(seed, walk))
-        chosen[walk] = chignolin.choose_seeds(peptide, pool, preset.n_seeds[index])
+        found = chignolin.explore(work / walk, peptide, preset, derive_seed(seed, walk))
+        chosen[walk] = chignolin.choose_seeds(
+            peptide, found, preset.n_seeds[index], preset.n_misfolded[index]
+        )
     for walk, seeds in chosen.items():
         runs = chignolin.run_seeds(
             work / f"{walk}-seeds", peptide, seeds, preset, derive_seed(seed, walk, "seeds"), progress

@@ -36,3 +36,13 @@ def farthest_points(features: NDArray[np.floating], count: int) -> NDArray[np.in
         nearest = np.minimum(nearest, np.linalg.norm(features - features[chosen[-1]], axis=1))
         chosen.append(int(np.argmax(nearest)))
     return np.array(chosen)
+
+
+def spread_order(count: int) -> NDArray[np.int64]:
+    """An order of ``count`` sorted things of which every stretch is representative.
+
+    Van der Corput's sequence in base two: 0, then about the middle, the quarters, and so on.
+    """
+    bits = max(1, (count - 1).bit_length())
+    reversed_bits = np.array([int(f"{index:0{bits}b}"[::-1], 2) for index in range(1 << bits)])
+    return reversed_bits[reversed_bits < count]

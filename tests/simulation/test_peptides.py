@@ -14,7 +14,12 @@ from bmzoo.simulation import dipeptide, peptides
 from bmzoo.simulation.chunks import derive_seed
 from bmzoo.simulation.peptide_build import build_peptide
 from bmzoo.simulation.peptide_geometry import are_left_handed, are_trans, dihedrals, phi_psi_atoms
-from bmzoo.simulation.resampling import farthest_points, largest_remainder, systematic_resampling
+from bmzoo.simulation.resampling import (
+    farthest_points,
+    largest_remainder,
+    spread_order,
+    systematic_resampling,
+)
 
 
 def read_xtc(path: Path) -> np.ndarray:
@@ -117,6 +122,8 @@ def test_resampling() -> None:
     assert np.all(np.abs(counts - 1000 * weights / weights.sum()) < 1.0 + 1e-9)
     assert largest_remainder(np.array([0.8, 0.19, 0.01]), 20).tolist() == [15, 4, 1]
     assert largest_remainder(np.array([0.5, 0.0, 0.5]), 3).sum() == 3
+    assert spread_order(6).tolist() == [0, 4, 2, 1, 5, 3]
+    assert sorted(spread_order(150).tolist()) == list(range(150))
     line = np.arange(11.0)[:, None]
     assert sorted(farthest_points(line, 3).tolist()) == [0, 5, 10]
 
