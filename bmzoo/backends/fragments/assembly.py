@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bmzoo.backends.fragments.config import FragmentsConfig
 from bmzoo.backends.fragments.groups import Group
 from bmzoo.backends.fragments.library import FragmentClass
+from bmzoo.backends.fragments.packing import Packing
 from bmzoo.backends.projection import BeadProjection
 from bmzoo.backends.relaxation import PairRelaxation
 from bmzoo.frames.superpose import superpose
@@ -21,18 +22,28 @@ Ints = NDArray[np.int64]
 
 BOND_WEIGHT = 3.0
 """Of bonds against 1-3 distances when fragments are joined; measured on the sps melt."""
+CROWDED = 1.0
+"""Packing cost above which a fragment is drawn again."""
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
-    """Random numbers of all molecules of one sample.
+class Task:
+    """One sample of one frame.
 
     Attributes:
-        uniform: ``(n_molecules, n_groups)`` choose among candidates.
-        rotations: ``(n_molecules, n_groups, 3, 3)`` turn a fragment before it is superposed,
-            where beads alone do not say how it is turned.
+        beads: ``(n_molecules, n_beads, 3)`` nm.
+        box: of the frame, or ``None``.
+        classes: the library of each group.
+        found: for each group ``(n_molecules, n_candidates)`` fragments.
+        uniform: ``(n_molecules, n_groups, 1 + sweeps)`` numbers in [0, 1) that choose among candidates.
+        rotations: ``(n_molecules, n_groups, 3, 3)`` turn a fragment before it is superposed, where
+            beads alone do not say how it is turned.
     """
 
+    beads: Floats
+    box: NDArray[np.floating] | None
+    classes: Sequence[FragmentClass]
+    found: Sequence[Ints]
     uniform: Floats
     rotations: Floats
 
@@ -45,79 +56,94 @@ class Assembly:
         self.config = config
         self.n_atoms = topology.n_atoms
         self._pairs, self._sources = _joint_pairs(topology, groups)
-        is_bond = np.arange(len(self._pairs)) < len(topology.graph.bonds)
         self._project = BeadProjection(topology)
+        is_bond = np.arange(len(self._pairs)) < len(topology.graph.bonds)
         self._relax = PairRelaxation(topology, self._pairs, np.where(is_bond, BOND_WEIGHT, 1.0))
         self._joints = _joints(groups, topology.n_atoms)
+        self._packing = Packing(topology.graph, groups)
 
-    def __call__(
-        self, beads: Floats, classes: Sequence[FragmentClass], found: Sequence[Ints], draws: Draws
-    ) -> Floats:
-        """Atoms ``(n_molecules, n_atoms, 3)`` nm, beads exactly where they were given.
-
-        Args:
-            beads: ``(n_molecules, n_beads, 3)`` nm.
-            classes: of each group.
-            found: ``(n_molecules, n_candidates)`` fragments for each group.
-            draws: random numbers.
-        """
-        atoms = np.zeros((len(beads), self.n_atoms, 3))
-        lengths = np.zeros((len(beads), len(self._pairs)))
-        for number, group in enumerate(self.groups):
-            fragment = self._place(number, atoms, beads, classes[number], found[number], draws)
-            atoms[:, group.own] = fragment[:, : len(group.own)]
-            rows, first, second = self._sources[number]
+    def __call__(self, task: Task) -> Floats:
+        """Atoms ``(n_molecules, n_atoms, 3)`` nm, beads exactly where they were given."""
+        atoms = np.zeros((len(task.beads), self.n_atoms, 3))
+        fragments = [self._place(number, atoms, task) for number in range(len(self.groups))]
+        if len(task.beads) * len(self.groups) > 1:
+            for sweep in range(1, self.config.sweeps + 1):
+                for number in range(len(self.groups)):
+                    self._repack(number, sweep, atoms, fragments[number], task)
+        lengths = np.zeros((len(task.beads), len(self._pairs)))
+        for fragment, (rows, first, second) in zip(fragments, self._sources, strict=True):
             lengths[:, rows] = np.linalg.norm(fragment[:, first] - fragment[:, second], axis=2)
-        atoms = self._project(atoms, beads)
+        atoms = self._project(atoms, task.beads)
         for _ in range(self.config.iterations):
-            atoms = self._relax.step(atoms, beads, lengths, lengths)
+            atoms = self._relax.step(atoms, task.beads, lengths, lengths)
         return atoms
 
-    def _place(
-        self,
-        number: int,
-        atoms: Floats,
-        beads: Floats,
-        library: FragmentClass,
-        found: Ints,
-        draws: Draws,
-    ) -> Floats:
-        """The drawn fragment, own atoms and halo, superposed: ``(n_molecules, n, 3)``."""
-        group = self.groups[number]
-        local, placed = self._joints[number]
+    def _place(self, number: int, atoms: Floats, task: Task) -> Floats:
+        """Draws one of the best; gives own atoms and halo, ``(n_molecules, n, 3)`` nm."""
+        rows = np.arange(len(atoms))
+        candidates, rmsd = self._candidates(number, rows, atoms, self._joints[number], task)
+        best = np.argsort(rmsd, axis=1, kind="stable")[:, : self.config.neighbours]
+        cost = np.take_along_axis(rmsd, best, axis=1) ** 2 / (2 * self.config.width**2)
+        chosen = best[rows, draw(cost, task.uniform[:, number, 0])]
+        fragment = candidates[rows, chosen]
+        own = self.groups[number].own
+        atoms[:, own] = fragment[:, : len(own)]
+        return fragment
+
+    def _repack(self, number: int, sweep: int, atoms: Floats, fragment: Floats, task: Task) -> None:
+        """Draws crowded fragments again, among all candidates, by fit and packing; changes its arguments."""
+        own = self.groups[number].own
+        everyone = np.arange(len(atoms))
+        now = self._packing(number, atoms[:, None, own], everyone, atoms, task.box)[:, 0]
+        rows = np.flatnonzero(now > CROWDED)
+        if not len(rows):
+            return
+        halo = self.groups[number].halo
+        joint = (len(own) + np.arange(len(halo)), halo)
+        candidates, rmsd = self._candidates(number, rows, atoms, joint, task)
+        crowding = self._packing(number, candidates[:, :, : len(own)], rows, atoms, task.box)
+        cost = rmsd**2 / (2 * self.config.width**2) + crowding
+        fragment[rows] = candidates[np.arange(len(rows)), draw(cost, task.uniform[rows, number, sweep])]
+        atoms[rows[:, None], own] = fragment[rows, : len(own)]
+
+    def _candidates(
+        self, number: int, rows: Ints, atoms: Floats, joint: tuple[Ints, Ints], task: Task
+    ) -> tuple[Floats, Floats]:
+        """Candidates superposed on beads and placed atoms, ``(m, c, n, 3)`` nm, and their RMSD, ``(m, c)``.
+
+        Args:
+            rows: ``(m,)`` molecules.
+            joint: places in the group's atom list, and the atoms, that are placed already.
+        """
+        group, library, found = self.groups[number], task.classes[number], task.found[number][rows]
+        local, placed = joint
         context, content = (array[found].astype(np.float64) for array in (library.beads, library.atoms))
         if len(group.beads) < 3:
-            turn = draws.rotations[:, number, None]
+            turn = task.rotations[rows, number, None]
             context, content = context @ turn, content @ turn
         mobile = np.concatenate([context, content[:, :, local]], axis=2)
-        target = np.concatenate([beads[:, group.beads], atoms[:, placed]], axis=1)[:, None]
+        target = np.concatenate(
+            [task.beads[rows[:, None], group.beads], atoms[rows[:, None], placed]], axis=1
+        )
         weights = np.ones(mobile.shape[2])
         weights[len(group.beads) :] = self.config.joint_weight
-        fit = superpose(mobile, target, weights)
-        chosen = draw(fit.rmsd, draws.uniform[:, number], self.config.neighbours, self.config.width)
-        rows = np.arange(len(atoms))
-        placed_atoms: Floats = content[rows, chosen] @ fit.rotation[rows, chosen]
-        return placed_atoms + fit.translation[rows, chosen][:, None]
+        fit = superpose(mobile, target[:, None], weights)
+        return fit(content), fit.rmsd
 
 
-def draw(rmsd: Floats, uniform: Floats, neighbours: int, width: float) -> Ints:
-    """Draws one of the best candidates of each row, a better one more often.
-
-    Weights are ``exp(-(d^2 - d_min^2) / (2 width^2))`` for the ``neighbours`` smallest d.
+def draw(cost: Floats, uniform: Floats) -> Ints:
+    """Draws a column of each row with probability proportional to ``exp(-cost)``.
 
     Args:
-        rmsd: ``(m, n)`` nm.
+        cost: ``(m, n)``.
         uniform: ``(m,)`` in [0, 1).
 
     Returns:
         ``(m,)`` columns.
     """
-    order = np.argsort(rmsd, axis=1, kind="stable")[:, :neighbours]
-    squares = np.take_along_axis(rmsd, order, axis=1) ** 2
-    weights = np.exp(-(squares - squares[:, :1]) / (2 * width**2))
-    cumulative = np.cumsum(weights, axis=1)
-    place = (cumulative < uniform[:, None] * cumulative[:, -1:]).sum(axis=1)
-    chosen: Ints = np.take_along_axis(order, np.minimum(place, order.shape[1] - 1)[:, None], axis=1)[:, 0]
+    cumulative = np.cumsum(np.exp(cost.min(axis=1, keepdims=True) - cost), axis=1)
+    place = (cumulative <= uniform[:, None] * cumulative[:, -1:]).sum(axis=1)
+    chosen: Ints = np.minimum(place, cost.shape[1] - 1)
     return chosen
 
 

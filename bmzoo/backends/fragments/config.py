@@ -34,6 +34,9 @@ class FragmentsConfig(BaseModel):
         le=100,
         description="weight of atoms placed before, against one for beads, in superpositions",
     )
+    sweeps: int = Field(
+        2, ge=0, le=20, description="passes that draw again fragments that overlap with their surroundings"
+    )
     iterations: int = Field(
         8, ge=0, le=1000, description="steps that bring bonds and angles to the fragments' own, beads held"
     )

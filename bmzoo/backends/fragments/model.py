@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from scipy.spatial.transform import Rotation
 
 from bmzoo.backends.backmapper import Backmapper, Capabilities
-from bmzoo.backends.fragments.assembly import Assembly, Draws
+from bmzoo.backends.fragments.assembly import Assembly, Task
 from bmzoo.backends.fragments.config import FragmentsConfig
 from bmzoo.backends.fragments.groups import cut
 from bmzoo.backends.fragments.library import FragmentClass, build, collect
@@ -23,7 +23,7 @@ from bmzoo.molecules.topology import Topology
 
 Floats = NDArray[np.float64]
 
-LARGEST_WHOLE = 8
+LARGEST_WHOLE = 12
 """Beads up to which ``scope: auto`` looks up whole molecules."""
 
 
@@ -64,8 +64,8 @@ class Fragments(Backmapper):
             beads = read(frame)
             found = self._search(beads, classes)
             for sample in range(n_samples):
-                draws = self._draws((seed, frame.index, sample), len(beads))
-                atoms = self._assembly(beads, classes, found, draws)
+                uniform, rotations = self._draws((seed, frame.index, sample), len(beads))
+                atoms = self._assembly(Task(beads, frame.box, classes, found, uniform, rotations))
                 yield frame.with_positions(atoms.reshape(-1, 3), sample=sample)
 
     def state(self) -> dict[str, Any]:
@@ -114,13 +114,14 @@ class Fragments(Backmapper):
                 found[number] = rows
         return found
 
-    def _draws(self, key: tuple[int, int, int], n_molecules: int) -> Draws:
-        n_groups = len(self.groups)
-        uniform = np.empty((n_molecules, n_groups))
+    def _draws(self, key: tuple[int, int, int], n_molecules: int) -> tuple[Floats, Floats]:
+        """Random numbers of one sample; see :class:`Task`."""
+        n_groups, n_draws = len(self.groups), 1 + self._settings.sweeps
+        uniform = np.empty((n_molecules, n_groups, n_draws))
         rotations = np.empty((n_molecules, n_groups, 3, 3))
         for molecule in range(n_molecules):
             stream = random_stream(*key, molecule)
-            uniform[molecule] = stream.random(n_groups)
+            uniform[molecule] = stream.random((n_groups, n_draws))
             if self._turned:
                 rotations[molecule] = Rotation.random(n_groups, rng=stream).as_matrix()
-        return Draws(uniform, rotations)
+        return uniform, rotations

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from bmzoo.backends.geometric.chemistry import ideal_pairs
 from bmzoo.backends.relaxation import PairRelaxation
-from bmzoo.molecules.stereo import hands
 from bmzoo.molecules.topology import Topology
+from bmzoo.simulation.mirror import Mirror
 
 Floats = NDArray[np.float64]
 
@@ -31,10 +31,7 @@ class Embedding:
         pairs = ideal_pairs(graph)
         self._low, self._high = pairs.low, pairs.high
         self._relaxation = PairRelaxation(topology, pairs.atoms, pairs.weights)
-        known = graph.chirality != 0
-        self._centres = graph.stereocentres[known]
-        self._hands = graph.chirality[known]
-        self._mirrored = [_movable(graph.neighbours, row) for row in self._centres.tolist()]
+        self._mirror = Mirror(graph)
 
     def __call__(self, atoms: Floats, beads: Floats, lift: Floats, iterations: int) -> Floats:
         """Molecules with sensible geometry.
@@ -57,27 +54,6 @@ class Embedding:
         atoms = np.ascontiguousarray(high[:, :, :3])
         for iteration in range(iterations - n_lifted):
             if iteration % MIRROR_EVERY == 0 and iteration < iterations - n_lifted - MIRROR_EVERY:
-                self._mirror(atoms)
+                atoms, _ = self._mirror(atoms)
             atoms = self._relaxation.step(atoms, beads, self._low, self._high)
         return atoms
-
-    def _mirror(self, atoms: Floats) -> None:
-        """Reflects centre and lightest substituent of wrong centres in the plane of the other three."""
-        wrong = hands(atoms, self._centres) != self._hands
-        for centre, (moved, plane) in enumerate(self._mirrored):
-            rows = np.flatnonzero(wrong[:, centre])
-            if not len(rows):
-                continue
-            a, b, c = (atoms[rows, atom] for atom in plane)
-            normal = np.cross(b - a, c - a)
-            normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
-            for atom in moved:
-                height = np.einsum("mx,mx->m", atoms[rows, atom] - a, normal)
-                atoms[rows, atom] -= 2 * height[:, None] * normal
-
-
-def _movable(neighbours: tuple[tuple[int, ...], ...], row: list[int]) -> tuple[list[int], list[int]]:
-    """The atoms that a mirroring moves, and the three that span the mirror."""
-    centre, *around = row
-    light = min(around, key=lambda atom: (len(neighbours[atom]), atom))
-    return [centre, light], [atom for atom in around if atom != light]
