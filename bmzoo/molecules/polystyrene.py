@@ -82,6 +82,19 @@ def syndiotactic_hands() -> NDArray[np.int8]:
     return np.array([2 * (m % 2) - 1 for m in range(N_MONOMERS - 1)], dtype=np.int8)
 
 
+def numbered_hands() -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """How the published chains number the equivalent hydrogens of CH3 and CH2 groups.
+
+    Returns:
+        ``(11, 5)`` centres with their neighbours, and their hands, as for ``MolecularGraph.stereocentres``.
+    """
+    chain = backbone()
+    first = (chain[0], chain[0] - 1, chain[0] + 1, chain[1], FIRST_H)
+    last = (chain[-1], chain[-2], chain[-1] - 1, chain[-1] + 1, LAST_H)
+    inner = [(c, c - MONOMER + 3, c - 1, c + 1, c + 3) for c in chain[2::2]]
+    return np.array([first, *inner, last], dtype=np.int64), np.array([-1] + [1] * 10, dtype=np.int8)
+
+
 def build_graph() -> MolecularGraph:
     """One chain: CH3-CHPh-(CH2-CHPh)8-CH2-CH2Ph, 162 atoms."""
     types = ("H", "C", "H", "H", "C", "C_AR", *("C_AR", "H_AR") * 5) * N_MONOMERS + ("H", "H")

@@ -66,7 +66,7 @@ def chain_from_torsions(graph: MolecularGraph, torsions: Floats, rng: np.random.
             _fill_methine(xyz, chain[i], first, second, int(graph.chirality[i // 2]), chain[i + 1])
         else:
             centre = chain[i]
-            xyz[centre - 1], xyz[centre + 1] = xyz[centre] + CH * first, xyz[centre] + CH * second
+            xyz[centre - 1], xyz[centre + 1] = xyz[centre] + CH * second, xyz[centre] + CH * first
     _fill_ends(xyz, rng)
     return xyz
 
@@ -84,8 +84,11 @@ def _fill_methine(xyz: Floats, centre: int, first: Floats, second: Floats, hand:
 
 
 def _fill_phenyl(xyz: Floats, centre: int, direction: Floats, in_plane: Floats) -> None:
-    """A flat ring along ``direction`` whose plane holds the C-H bond, its best place in polystyrene."""
-    across = in_plane - (in_plane @ direction) * direction
+    """A flat ring along ``direction`` whose plane holds the C-H bond, its best place in polystyrene.
+
+    It is numbered from the side away from that bond, as nine in ten of the published rings are.
+    """
+    across = (in_plane @ direction) * direction - in_plane
     across /= np.linalg.norm(across)
     middle = xyz[centre] + (C_AR + AR_AR) * direction
     first = centre - ps.METHINE
@@ -100,7 +103,7 @@ def _fill_phenyl(xyz: Floats, centre: int, direction: Floats, in_plane: Floats) 
 def _fill_ends(xyz: Floats, rng: np.random.Generator) -> None:
     """The methyl group at the first carbon, and CH2-phenyl at the last one."""
     chain = ps.backbone()
-    hydrogens = (chain[0] - 1, chain[0] + 1, ps.FIRST_H)
+    hydrogens = (ps.FIRST_H, chain[0] + 1, chain[0] - 1)
     for turn, atom in enumerate(hydrogens):
         xyz[atom] = _place(
             xyz[chain[2]], xyz[chain[1]], xyz[chain[0]], CH, TETRAHEDRAL, np.pi + 2 * np.pi / 3 * turn
@@ -108,7 +111,7 @@ def _fill_ends(xyz: Floats, rng: np.random.Generator) -> None:
     end = chain[-1]
     start = rng.choice([np.pi, np.pi / 3, -np.pi / 3])
     around = [
-        _place(xyz[chain[-3]], xyz[chain[-2]], xyz[end], 1.0, TETRAHEDRAL, start + 2 * np.pi / 3 * turn)
+        _place(xyz[chain[-3]], xyz[chain[-2]], xyz[end], 1.0, TETRAHEDRAL, start - 2 * np.pi / 3 * turn)
         - xyz[end]
         for turn in range(3)
     ]

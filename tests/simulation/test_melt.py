@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from bmzoo.errors import InputError
 from bmzoo.molecules import polystyrene
+from bmzoo.molecules.stereo import hands
 from bmzoo.simulation import melt
 from bmzoo.simulation.melt_checks import (
     check_state,
@@ -124,6 +125,8 @@ def test_conformers_have_the_tacticity_asked_for() -> None:
     rng = np.random.default_rng(3)
     drawn = draw_chain(TOPOLOGY.graph, rng, trans_fraction=0.62)
     assert wrong_hands(TOPOLOGY.graph, drawn) == 0
+    centres, numbered = polystyrene.numbered_hands()
+    assert np.all(hands(drawn[None], centres) == numbered)
     checks = check_structure(TOPOLOGY, drawn[None], np.diag([9.0, 9.0, 9.0])[None])
     assert checks["longest_bond_over_r0"] == pytest.approx(1.0)
     assert 0.3 < trans_fraction(drawn, np.array(polystyrene.backbone())) <= 1.0

@@ -10,6 +10,7 @@ import pytest
 from bmzoo.errors import InputError
 from bmzoo.frames.periodic import make_whole, minimum_image
 from bmzoo.frames.trajectory import Trajectory
+from bmzoo.molecules import polystyrene
 from bmzoo.molecules.formats.itp import read_gromacs
 from bmzoo.molecules.stereo import hands, tacticity
 from bmzoo.systems import load_system, sps
@@ -118,9 +119,11 @@ def test_mapping_against_published_beads(shared_data: Path, state: str, shift: i
 @pytest.mark.parametrize("state", sps.STATES)
 def test_hands_as_published(shared_data: Path, state: str) -> None:
     graph = sps.load(state).topology.graph
+    centres, numbered = polystyrene.numbered_hands()
     for frame in Trajectory(shared_data / f"sps/{state}/aa.xtc").frames(0, None, 25):
         whole = make_whole(frame.positions, frame.box, graph.bonds, N_CHAINS).reshape(N_CHAINS, -1, 3)
         assert np.all(hands(whole, graph.stereocentres) == graph.chirality)
+        assert np.all(hands(whole, centres) == numbered)
 
 
 def test_embedded_frames(system: System) -> None:
@@ -135,3 +138,5 @@ def test_embedded_frames(system: System) -> None:
     bonds = system.topology.graph.bonds
     assert np.linalg.norm(x[:, bonds[:, 0]] - x[:, bonds[:, 1]], axis=2).max() < 0.16
     assert np.all(hands(x, system.topology.graph.stereocentres) == system.topology.graph.chirality)
+    centres, numbered = polystyrene.numbered_hands()
+    assert np.all(hands(x, centres) == numbered)
