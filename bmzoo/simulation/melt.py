@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -169,22 +168,3 @@ def _write_split(folder: Path, name: str, run: MeltRun) -> dict[str, Any]:
         f"{settings.temperature:g} K after the compression",
         "checks": checks,
     }
-
-
-def main() -> None:
-    """``python -m bmzoo.simulation.melt --preset small --output DIR``."""
-    parser = argparse.ArgumentParser(description=build.__doc__)
-    parser.add_argument("--preset", default="small", choices=tuple(PRESETS))
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    build(
-        arguments.preset,
-        arguments.output,
-        seed=arguments.seed,
-        progress=lambda done, what: print(f"{done} frames done; {what}", flush=True),
-    )
-
-
-if __name__ == "__main__":
-    main()
