@@ -135,4 +135,4 @@ def test_import_deepbm(run: Run, shared_data: Path, tmp_path: Path) -> None:
     provenance = json.loads((tmp_path / "sps-453K" / "provenance.json").read_text())
     assert provenance["state"] == "453K"
     assert provenance["beads"]["shift"] == -1
-    assert provenance["beads"]["max_nm"] < 0.001
+    assert provenance["beads"]["rms_nm"] < 0.0005
