@@ -64,10 +64,10 @@ class Packing:
         molecule, atom = np.divmod(second, atoms.shape[1])
         bonded = (molecule == rows[candidate // per_row]) & self._excluded[number][own, atom]
         contact = self._radii[self._own[number]][own] + self._radii[atom] - TOLERANCE
-        excess = np.where(bonded, 0.0, np.maximum(contact - distances, 0.0))
-        costs = np.bincount(candidate, excess**2 / (2 * SOFTNESS**2), minlength=count * per_row)
-        found: Floats = costs.reshape(count, per_row)
-        return found
+        excess = np.maximum(contact - distances, 0.0) * ~bonded
+        weights = excess**2 / (2 * SOFTNESS**2)
+        costs = np.bincount(candidate, weights=weights, minlength=count * per_row)
+        return np.asarray(costs, dtype=np.float64).reshape(count, per_row)
 
 
 def _contacts(
