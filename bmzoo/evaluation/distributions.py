@@ -85,6 +85,7 @@ class InternalCoordinates(Metric):
             ("w1", wasserstein(width, circular=kind.circular), kind.unit),
         ):
             found = compare(ref, gen, _with_mean(distance, terms.sizes), self.context.seed)
+            whole = _with_mean(distance, terms.sizes)(gen.sum(axis=0), ref.sum(axis=0))
             labels = [f"[{label}]" for label in terms.labels] + [""]
             sizes = [*terms.sizes, terms.sizes.sum()]
             for place, (label, size) in enumerate(zip(labels, sizes, strict=True)):
@@ -94,6 +95,7 @@ class InternalCoordinates(Metric):
                     finite(found.stderr[place]),
                     unit=unit,
                     n=int(size),
+                    note="" if label else f"all frames against all: {whole[-1]:.4g}",
                 )
         for place, label in enumerate(terms.labels):
             outcome.histograms[f"{kind.name}[{label}]"] = histogram_entry(kind.edges, ref, gen, place)
@@ -107,12 +109,13 @@ class InternalCoordinates(Metric):
         sizes = np.concatenate([terms.sizes for _, terms in torsions])
         ref, gen = (np.concatenate([b.stack(n) for n in names], axis=1) for b in (reference, generated))
         found = compare(ref, gen, _with_mean(jsd, sizes), self.context.seed)
+        whole = _with_mean(jsd, sizes)(gen.sum(axis=0), ref.sum(axis=0))[-1]
         outcome.scores["dihedral_jsd"] = make_score(
             found.value[-1],
             finite(found.floor[-1]),
             finite(found.stderr[-1]),
             n=int(sizes.sum()),
-            note="proper and improper dihedrals together",
+            note=f"proper and improper together; all frames against all: {whole:.4g}",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,9 @@ class Intermolecular(_PairDistances):
             }
         if "C-C" in self.labels:
             place = self.labels.index("C-C")
-            outcome.scores["g_cc_mean_abs"] = _score(mean, place, "", int(gen[:, place, 1:-1].sum()))
+            whole = float(_mean_difference(both_gen.sum(axis=0), both_ref.sum(axis=0))[place])
+            score = _score(mean, place, "", int(gen[:, place, 1:-1].sum()))
+            outcome.scores["g_cc_mean_abs"] = replace(score, note=f"all frames against all: {whole:.4g}")
         return outcome
 
     def _template_pairs(self) -> Floats:
