@@ -70,9 +70,8 @@ def openmm_terms(
 ) -> tuple[dict[str, float], np.ndarray]:
     openmm = pytest.importorskip("openmm")
     system = build_system(field, len(x) // field.n_atoms, box, constraints="none")
-    context = openmm.Context(
-        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName(platform)
-    )
+    integrator, kind = openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName(platform)
+    context = openmm.Context(system, integrator, kind, {"Threads": "1"} if platform == "CPU" else {})
     context.setPositions(x)
     terms = {
         name: context.getState(getEnergy=True, groups={group}).getPotentialEnergy()._value
