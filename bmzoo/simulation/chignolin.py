@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bmzoo.simulation.chignolin_states import SEQUENCE, STATES, ca_distances, classify
 from bmzoo.simulation.chunks import Chunk, Engine, Start, derive_seed, run_chunk
 from bmzoo.simulation.metadynamics import Bias, Variable, run_biased_chunk
 from bmzoo.simulation.peptide_build import Peptide, build_peptide, create_system
-from bmzoo.simulation.peptide_geometry import are_left_handed, are_trans, contact_distance
+from bmzoo.simulation.peptide_geometry import are_left_handed, are_trans
 from bmzoo.simulation.resampling import farthest_points, largest_remainder, spread_order
 
 if TYPE_CHECKING:
     from openmm import System
 
-SEQUENCE = "YYDPETGTWY"
 TEMPERATURE = 350.0
 
 HAIRPIN = {
@@ -57,6 +57,7 @@ class ChignolinPreset:
     hot: float = 200.0
     hot_temperature: float = 600.0
     shifted: float = 100.0
+    attempts: int = 5
     biased: float = 1000.0
     chunk: float = 50.0
     n_seeds: tuple[int, int] = (84, 32)
@@ -145,28 +146,56 @@ class Walk:
 
 
 def explore(work: Path, peptide: Peptide, preset: ChignolinPreset, seed: int) -> Walk:
-    """One walk: the hairpin, annealed; the same unfolding when hot; a biased walk; misfolded hairpins.
+    """One walk: the hairpin, annealed; the same unfolding when hot; a biased walk; shifted hairpins.
 
-    The misfolded ones are annealed from where the hot run ended. Pulled hard, the turn shifts but stays
-    loose, and joins the pool; pulled gently, it finds the hydrogen bond D3N-G7O.
+    The shifted ones are annealed from where the hot run ended. Pulled hard, the turn stays loose, and they
+    join the pool; pulled gently, they find the hydrogen bond D3N-G7O of the misfold.
     """
     start = anneal(work, "anneal", peptide, Start(peptide.positions), HAIRPIN_CONTACTS, STRONG, preset, seed)
+    folded = _free_run(work, "folded", peptide, start, TEMPERATURE, preset.folded, preset, seed)
+    hot = _free_run(work, "hot", peptide, start, preset.hot_temperature, preset.hot, preset, seed)
+    biased = _biased_walk(work, peptide, start, preset, seed)
+    begin = anneal(work, "shifted", peptide, Start(hot.end[0]), SHIFTED_CONTACTS, STRONG, preset, seed)
+    shifted = _free_run(work, "shifted", peptide, begin, TEMPERATURE, preset.shifted, preset, seed)
+    pool = np.concatenate([folded.positions, hot.positions, *biased, shifted.positions])
+    return Walk(pool, _misfold(work, peptide, hot, preset, seed))
 
-    def free_run(label: str, begin: Start, temperature: float, length: float) -> Chunk:
-        n_frames = max(1, round(length / 2.0))
-        return run_chunk(
-            work / f"{label}.npz", free_engine(peptide, preset, temperature), begin,
-            seed=derive_seed(seed, label), n_frames=n_frames, interval=length / n_frames,
-        )  # fmt: skip
 
-    folded = free_run("folded", start, TEMPERATURE, preset.folded)
-    hot = free_run("hot", start, preset.hot_temperature, preset.hot)
-    pool = [folded.positions, hot.positions, *_biased_walk(work, peptide, start, preset, seed)]
-    ends = {}
-    for label, k in (("shifted", STRONG), ("misfolded", GENTLE)):
-        begin = anneal(work, label, peptide, Start(hot.end[0]), SHIFTED_CONTACTS, k, preset, seed)
-        ends[label] = free_run(label, begin, TEMPERATURE, preset.shifted).positions
-    return Walk(np.concatenate([*pool, ends["shifted"]]), ends["misfolded"])
+def _misfold(
+    work: Path, peptide: Peptide, hot: Chunk, preset: ChignolinPreset, seed: int
+) -> NDArray[np.float32]:
+    """Frames of a misfolded hairpin that stays so without restraints; the best of a few attempts."""
+    best, best_share = hot.positions[:0], -1.0
+    for attempt in range(preset.attempts):
+        label = f"misfolded-{attempt}"
+        start = Start(hot.positions[-1 - attempt * len(hot.positions) // 10])
+        begin = anneal(work, label, peptide, start, SHIFTED_CONTACTS, GENTLE, preset, seed)
+        run = _free_run(work, label, peptide, begin, TEMPERATURE, preset.shifted, preset, seed)
+        frames = run.positions[are_trans(peptide, run.positions)]
+        share = float(np.mean(classify(peptide, frames) == 1)) if len(frames) else -1.0
+        if share > best_share:
+            best, best_share = frames, share
+        if best_share > 0.7:
+            break
+    return best
+
+
+def _free_run(
+    work: Path,
+    label: str,
+    peptide: Peptide,
+    start: Start,
+    temperature: float,
+    length: float,
+    preset: ChignolinPreset,
+    seed: int,
+) -> Chunk:
+    """An unbiased run of ``length`` ps, a frame every two."""
+    n_frames = max(1, round(length / 2.0))
+    return run_chunk(
+        work / f"{label}.npz", free_engine(peptide, preset, temperature), start,
+        seed=derive_seed(seed, label), n_frames=n_frames, interval=length / n_frames,
+    )  # fmt: skip
 
 
 def _biased_walk(
@@ -188,29 +217,8 @@ def _biased_walk(
     return pool
 
 
-STATES = ("folded", "misfolded", "intermediate", "unfolded")
 SEED_SHARES = (0.3, 0.25, 0.15, 0.3)
 """How the seeds are spread over ``STATES``."""
-
-
-def classify(peptide: Peptide, positions: NDArray[np.floating]) -> NDArray[np.int64]:
-    """``(n_frames,)`` index into ``STATES``, by the two distances in use since Satoh et al. 2006.
-
-    Folded: D3N-T8O within 0.45 nm. Misfolded: D3N-G7O within 0.45 nm instead, the strands shifted by
-    one residue. Unfolded: both beyond 0.7 nm. Intermediate: the rest, turns that are formed loosely.
-    """
-    native = contact_distance(peptide, positions, (3, "N"), (8, "O"))
-    shifted = contact_distance(peptide, positions, (3, "N"), (7, "O"))
-    apart = (native > 0.7) & (shifted > 0.7)
-    return np.where(native <= 0.45, 0, np.where(shifted <= 0.45, 1, np.where(apart, 3, 2)))
-
-
-def ca_distances(peptide: Peptide, positions: NDArray[np.floating]) -> NDArray[np.float64]:
-    """``(n_frames, 45)`` nm."""
-    ca = positions[:, [peptide.atom(residue, "CA") for residue in range(1, len(SEQUENCE) + 1)]]
-    first, second = np.triu_indices(len(SEQUENCE), 1)
-    distances: NDArray[np.float64] = np.linalg.norm(ca[:, first] - ca[:, second], axis=-1)
-    return distances
 
 
 def choose_seeds(peptide: Peptide, walk: Walk, count: int, n_misfolded: int) -> NDArray[np.float32]:

@@ -17,6 +17,9 @@ from bmzoo.errors import InputError, unknown
 from bmzoo.molecules.forcefield import ForceField
 from bmzoo.molecules.graph import MolecularGraph
 from bmzoo.simulation import chignolin, dipeptide
+from bmzoo.simulation.chignolin_states import SEQUENCE as CHIGNOLIN_SEQUENCE
+from bmzoo.simulation.chignolin_states import STATES as CHIGNOLIN_STATES
+from bmzoo.simulation.chignolin_states import classify
 from bmzoo.simulation.chunks import FRICTION, TIME_STEP, derive_seed
 from bmzoo.simulation.peptide_build import (
     FORCE_FIELD_FILES,
@@ -32,7 +35,7 @@ Progress = Callable[[int, str], None]
 
 FORCE_FIELD = "amber99sb-ildn (Lindorff-Larsen et al., Proteins 78, 1950, 2010) with OBC2 implicit water"
 STATES = MappingProxyType({"adp": "300K", "cln": "350K"})
-SEQUENCES = MappingProxyType({"adp": dipeptide.SEQUENCE, "cln": chignolin.SEQUENCE})
+SEQUENCES = MappingProxyType({"adp": dipeptide.SEQUENCE, "cln": CHIGNOLIN_SEQUENCE})
 
 DIPEPTIDE_PRESETS: Mapping[str, dipeptide.DipeptidePreset] = MappingProxyType(
     {
@@ -53,7 +56,7 @@ DIPEPTIDE_PRESETS: Mapping[str, dipeptide.DipeptidePreset] = MappingProxyType(
 CHIGNOLIN_PRESETS: Mapping[str, chignolin.ChignolinPreset] = MappingProxyType(
     {
         "tiny": chignolin.ChignolinPreset(
-            annealing=0.1, folded=0.4, hot=0.4, shifted=0.4, biased=1.0, chunk=1.0,
+            annealing=0.1, folded=0.4, hot=0.4, shifted=0.4, attempts=1, biased=1.0, chunk=1.0,
             n_seeds=(2, 1), n_misfolded=(1, 1), seed_discard=0.1, seed_frames=3, seed_interval=0.2,
             kinetics_runs=1, kinetics_chunks=2, kinetics_frames=2, kinetics_interval=0.2,
         ),
@@ -219,9 +222,9 @@ def _build_chignolin(
 
 def _chignolin_split(peptide: Peptide, runs: list[NDArray[np.float32]], interval: float, note: str) -> Split:
     frames = np.concatenate(runs)
-    counts = np.bincount(chignolin.classify(peptide, frames), minlength=len(chignolin.STATES))
+    counts = np.bincount(classify(peptide, frames), minlength=len(CHIGNOLIN_STATES))
     checks = {
-        "frames_by_state": dict(zip(chignolin.STATES, counts.tolist(), strict=True)),
+        "frames_by_state": dict(zip(CHIGNOLIN_STATES, counts.tolist(), strict=True)),
         **_geometry_checks(peptide, frames),
     }
     return Split(runs, interval, note=note, checks=checks)

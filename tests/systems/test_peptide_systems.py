@@ -12,7 +12,8 @@ from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
 from bmzoo.errors import InputError
 from bmzoo.molecules.stereo import hands
-from bmzoo.simulation import chignolin, dipeptide
+from bmzoo.simulation import dipeptide
+from bmzoo.simulation.chignolin_states import STATES, classify
 from bmzoo.simulation.peptide_build import Peptide, build_peptide
 from bmzoo.simulation.peptide_geometry import are_left_handed, are_trans, dihedrals
 from bmzoo.simulation.peptides import SEQUENCES, peptide_topology, phi_psi_divergence
@@ -206,10 +207,8 @@ def test_dipeptide_forces_belong_to_the_frames() -> None:
 
 def test_chignolin_has_every_state() -> None:
     for split in ("train", "test"):
-        counts = np.bincount(chignolin.classify(peptide("cln"), frames("cln", split)), minlength=4)
-        assert np.all(counts[[0, 1, 3]] > 0.1 * counts.sum()), dict(
-            zip(chignolin.STATES, counts, strict=True)
-        )
+        counts = np.bincount(classify(peptide("cln"), frames("cln", split)), minlength=4)
+        assert np.all(counts[[0, 1, 3]] > 0.1 * counts.sum()), dict(zip(STATES, counts, strict=True))
     assert "not thermodynamic" in embedded("cln").provenance["note"]
 
 
