@@ -23,7 +23,7 @@ from bmzoo.molecules.topology import Topology
 
 Floats = NDArray[np.float64]
 
-LARGEST_WHOLE = 12
+LARGEST_WHOLE = 8
 """Beads up to which ``scope: auto`` looks up whole molecules."""
 
 
