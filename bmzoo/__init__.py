@@ -25,14 +25,25 @@ _PUBLIC = {
     "InputError": "bmzoo.errors",
 }
 
-__all__ = ["__version__", *sorted(_PUBLIC)]
+__all__ = [
+    "Backmapper",
+    "InputError",
+    "Topology",
+    "__version__",
+    "backmap",
+    "benchmark",
+    "evaluate",
+    "load_backmapper",
+    "load_system",
+]
 
 if TYPE_CHECKING:
-    from bmzoo.api import backmap, benchmark, evaluate, load_backmapper
+    from bmzoo.api import backmap, benchmark, evaluate
     from bmzoo.backends.backmapper import Backmapper
     from bmzoo.errors import InputError
     from bmzoo.molecules.topology import Topology
     from bmzoo.systems import load_system
+    from bmzoo.target import load_backmapper
 
 
 def __getattr__(name: str) -> Any:

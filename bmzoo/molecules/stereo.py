@@ -41,12 +41,12 @@ def _is_pseudo_asymmetric(graph: MolecularGraph, centre: int, found: set[int]) -
     twins = [n for n, c in zip(near, classes, strict=True) if classes.count(c) > 1]
     if len(twins) != 2 or any(len(graph.neighbours[t]) == 1 for t in twins):
         return False
-    arms = [_branch(graph, centre, twin) for twin in twins]
+    arms = [branch(graph, centre, twin) for twin in twins]
     return arms[0].isdisjoint(arms[1]) and all(not found.isdisjoint(arm) for arm in arms)
 
 
-def _branch(graph: MolecularGraph, centre: int, start: int) -> set[int]:
-    """Atoms reached from ``start`` without passing through ``centre``."""
+def branch(graph: MolecularGraph, centre: int, start: int) -> set[int]:
+    """Atoms reached from ``start`` without passing through ``centre``, itself among them."""
     seen, waiting = {start}, [start]
     while waiting:
         for atom in graph.neighbours[waiting.pop()]:

@@ -152,10 +152,12 @@ class Energies(nn.Module):
         }
 
     def _nonbonded(self, positions: Tensor, box: Box, pairs: Pairs | None) -> dict[str, Tensor]:
-        """``(..., n_pairs)`` Lennard-Jones and Coulomb energies; over a batch of lists, ``(..., 1)``."""
+        """``(..., n_pairs)`` Lennard-Jones and Coulomb energies; summed, ``(..., 1)``, for several lists."""
         cutoff = self.force_field.cutoff
         if pairs is None and cutoff is not None and positions.dim() > 2:
-            frames = [self._nonbonded(frame, box, None) for frame in positions.reshape(-1, *positions.shape[-2:])]
+            frames = [
+                self._nonbonded(frame, box, None) for frame in positions.reshape(-1, *positions.shape[-2:])
+            ]
             shape = (*positions.shape[:-2], 1)
             return {k: torch.stack([f[k].sum() for f in frames]).reshape(shape) for k in frames[0]}
         first, second, shift = pairs if pairs is not None else self.pairs_of(positions, box)

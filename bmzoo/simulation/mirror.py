@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bmzoo.molecules.graph import MolecularGraph
-from bmzoo.molecules.stereo import hands
+from bmzoo.molecules.stereo import branch, hands
 
 Floats = NDArray[np.float64]
 
@@ -76,21 +76,10 @@ def _reflect(x: Floats, molecules: NDArray[np.int64], reflection: Reflection) ->
 
 def _reflection(graph: MolecularGraph, row: list[int]) -> Reflection | None:
     centre, *near = row
-    arms = {head: _arm(graph, centre, head) for head in near}
+    arms = {head: branch(graph, centre, head) for head in near}
     free = [head for head in near if arms[head].isdisjoint(set(near) - {head})]
     if not free:
         return None
     head = min(free, key=lambda atom: (len(arms[atom]), atom))
     a, b, c = (atom for atom in near if atom != head)
     return Reflection(centre, (a, b, c), head, tuple(sorted(arms[head])))
-
-
-def _arm(graph: MolecularGraph, centre: int, head: int) -> set[int]:
-    """Atoms reached from ``head`` without passing through ``centre``."""
-    seen, waiting = {head}, [head]
-    while waiting:
-        for atom in graph.neighbours[waiting.pop()]:
-            if atom != centre and atom not in seen:
-                seen.add(atom)
-                waiting.append(atom)
-    return seen

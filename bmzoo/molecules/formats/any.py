@@ -33,9 +33,8 @@ def read_molecule(paths: Sequence[Path]) -> tuple[MolecularGraph, ForceField | N
             )
     formats = {READERS[path.suffix.lower()] for path in paths}
     if len(formats) > 1 or (len(paths) > 1 and formats != {"GROMACS"}):
-        raise InputError(
-            f"several topology files are read together only in GROMACS format, not {', '.join(map(str, paths))}"
-        )
+        names = ", ".join(map(str, paths))
+        raise InputError(f"several topology files are read together only in GROMACS format, not {names}")
     kind = formats.pop()
     if kind == "GROMACS":
         from bmzoo.molecules.formats.itp import read_gromacs
