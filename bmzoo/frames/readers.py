@@ -133,6 +133,17 @@ class XdrReader(Reader):
 class XtcReader(XdrReader):
     kind = "XTCFile"
 
+    @cached_property
+    def _header(self) -> tuple[int, NDArray[np.int64]]:
+        n_particles, offsets = super()._header
+        # Nine particles and fewer are not compressed: the library counts frames by the file's size alone.
+        size, frame = self.path.stat().st_size, 56 + 12 * n_particles
+        if n_particles <= 9 and size % frame:
+            raise InputError(
+                f"{self.path} is cut in the middle of frame {size // frame}; copy it again"
+            )
+        return n_particles, offsets
+
 
 class TrrReader(XdrReader):
     kind = "TRRFile"
