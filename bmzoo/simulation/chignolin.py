@@ -57,7 +57,7 @@ class ChignolinPreset:
     hot: float = 200.0
     hot_temperature: float = 600.0
     shifted: float = 100.0
-    attempts: int = 5
+    attempts: int = 10
     biased: float = 1000.0
     chunk: float = 50.0
     n_seeds: tuple[int, int] = (84, 32)
@@ -65,8 +65,8 @@ class ChignolinPreset:
     seed_discard: float = 8.0
     seed_frames: int = 36
     seed_interval: float = 1.0
-    kinetics_runs: int = 6
-    kinetics_chunks: int = 4
+    kinetics_runs: int = 8
+    kinetics_chunks: int = 8
     kinetics_frames: int = 25
     kinetics_interval: float = 5.0
     platform: str = "CPU"

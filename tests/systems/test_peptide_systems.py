@@ -208,7 +208,7 @@ def test_dipeptide_forces_belong_to_the_frames() -> None:
 def test_chignolin_has_every_state() -> None:
     for split in ("train", "test"):
         counts = np.bincount(classify(peptide("cln"), frames("cln", split)), minlength=4)
-        assert np.all(counts[[0, 1, 3]] > 0.1 * counts.sum()), dict(zip(STATES, counts, strict=True))
+        assert np.all(counts[[0, 1, 3]] > 0.05 * counts.sum()), dict(zip(STATES, counts, strict=True))
     assert "not thermodynamic" in embedded("cln").provenance["note"]
 
 
