@@ -12,8 +12,9 @@ from bmzoo.errors import InputError, unknown
 if TYPE_CHECKING:
     from bmzoo.systems.system import System
 
-ATOMS_PER_ROW = 40_000
-"""Default frames of a system hold about so many atoms together: 8 melts, 228 chignolins."""
+ATOMS_PER_ROW = 36_000
+"""Default frames of a system hold about so many atoms together: 6 melts, 204 chignolins."""
+MOST_FRAMES = 500
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Settings:
     Attributes:
         systems: names, with a state where wanted (``sps:313K``).
         backends: names, or ``("all",)``.
-        frames: test frames a system; by default as many as hold 40,000 atoms, 8 to 500.
-        samples: samples a frame of generative backends (others draw one).
+        frames: test frames a system; by default as many as hold 36,000 atoms, 4 to 500.
+        samples: samples a frame of generative backends; others, and ``minimise`` rows, have one.
         refine: refinements, each a row; by default ``none`` and ``thermalise``, and ``minimise``
             for backends that learn nothing, as in the papers' baseline.
         seed: of the sampling and the classifiers.
@@ -124,7 +125,7 @@ def make_plan(settings: Settings) -> Plan:
 
 def default_frames(n_atoms: int) -> int:
     """Test frames by default, so that every system costs about the same."""
-    return max(8, min(500, ATOMS_PER_ROW // n_atoms))
+    return max(4, min(MOST_FRAMES, ATOMS_PER_ROW // n_atoms))
 
 
 def default_refinements(fitting: str) -> tuple[str, ...]:

@@ -136,22 +136,24 @@ class _JobRunner:
     def row(self, refine: str) -> Row:
         """Generates or refines, writes the trajectory, scores it."""
         if self.raw_cost is None:
-            self.raw_cost = self._write(self._generated(), "none")
-        cost = self.raw_cost
+            self.raw_cost = self._write(self._generated(), "none", self.job.n_samples)
+        settings = RefineSettings.parse(refine)
+        if settings == RefineSettings.parse("none"):
+            return self._scored(refine, self.job.n_samples, self.raw_cost, [])
+        # A minimum has no ensemble, and costs ten times a thermalised sample: one a frame.
+        n_samples = 1 if settings == RefineSettings.parse("minimise") else self.job.n_samples
         failed: list[str] = []
-        if RefineSettings.parse(refine) != RefineSettings.parse("none"):
-            cost = self._write(self._refined(refine, failed), refine)
-        seconds = cost.seconds + (self.raw_cost.seconds if cost is not self.raw_cost else 0.0)
-        return self._scored(refine, seconds, cost.peak_memory_mb, failed)
+        cost = self._write(self._refined(refine, n_samples, failed), refine, n_samples)
+        cost.seconds += self.raw_cost.seconds * n_samples / self.job.n_samples
+        return self._scored(refine, n_samples, cost, failed)
 
     def _path(self, refine: str) -> Path:
         return self.folder / f"{refine.replace(':', '-')}.xtc"
 
-    def _write(self, frames: Iterable[Frame], refine: str) -> CostMeter:
-        job = self.job
+    def _write(self, frames: Iterable[Frame], refine: str, n_samples: int) -> CostMeter:
         meter = CostMeter()
         timed = meter.measure(frames)
-        for _ in write_samples(timed, self._path(refine), job.system.topology, job.n_samples):
+        for _ in write_samples(timed, self._path(refine), self.job.system.topology, n_samples):
             pass
         return meter
 
@@ -159,26 +161,27 @@ class _JobRunner:
         job = self.job
         return generate(self.model, self.test_set.coarse, n_samples=job.n_samples, seed=self.settings.seed)
 
-    def _read(self, refine: str) -> Iterator[Frame]:
+    def _read(self, refine: str, n_samples: int) -> Iterator[Frame]:
         indices = [frame.index for frame in self.test_set.coarse]
-        return read_samples(self._path(refine), self.job.n_samples, indices)
+        return read_samples(self._path(refine), n_samples, indices)
 
-    def _refined(self, refine: str, failed: list[str]) -> Iterator[Frame]:
-        refiner = make_refiner(
-            self.job.system.topology, RefineSettings.parse(refine), seed=self.settings.seed
-        )
+    def _refined(self, refine: str, n_samples: int, failed: list[str]) -> Iterator[Frame]:
+        topology = self.job.system.topology
+        refiner = make_refiner(topology, RefineSettings.parse(refine), seed=self.settings.seed)
         assert refiner is not None
         coarse = {frame.index: frame for frame in self.test_set.coarse}
-        for atoms in self._read("none"):
+        for atoms in self._read("none", self.job.n_samples):
+            if atoms.sample >= n_samples:
+                continue
             refined = refiner.refine(atoms, coarse[atoms.index])
             if not refined.relaxed:
                 failed.append(f"frame {atoms.index} sample {atoms.sample}: {refined.message}")
             yield refined.frame
 
-    def _scored(self, refine: str, seconds: float, memory: float, failed: list[str]) -> Row:
+    def _scored(self, refine: str, n_samples: int, cost: CostMeter, failed: list[str]) -> Row:
         job, test_set = self.job, self.test_set
         result = test_set.evaluation.score(
-            test_set.prepared, self._read(refine), coarse=test_set.coarse, n_samples=job.n_samples
+            test_set.prepared, self._read(refine, n_samples), coarse=test_set.coarse, n_samples=n_samples
         )
         path = self._path(refine)
         result.save_histograms(path.with_suffix(".histograms.npz"))
@@ -192,11 +195,11 @@ class _JobRunner:
             refine=refine,
             seed=self.settings.seed,
             n_frames=n_frames,
-            n_samples=job.n_samples,
+            n_samples=n_samples,
             n_atoms=n_atoms,
-            seconds=seconds,
-            atoms_per_second=n_frames * job.n_samples * n_atoms / max(seconds, 1e-9),
-            peak_memory_mb=memory,
+            seconds=cost.seconds,
+            atoms_per_second=n_frames * n_samples * n_atoms / max(cost.seconds, 1e-9),
+            peak_memory_mb=cost.peak_memory_mb,
             scores={name: score.as_dict() for name, score in result.scores.items()},
             trajectory=str(path.relative_to(self.root)),
             failed_frames=failed,

@@ -66,7 +66,7 @@ class ChignolinPreset:
     seed_frames: int = 36
     seed_interval: float = 1.0
     kinetics_runs: int = 8
-    kinetics_chunks: int = 8
+    kinetics_chunks: int = 6
     kinetics_frames: int = 25
     kinetics_interval: float = 5.0
     platform: str = "CPU"
