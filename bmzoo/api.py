@@ -35,6 +35,7 @@ def backmap(
     stop: int | None = None,
     step: int | None = None,
     temperature: float | None = None,
+    cutoff: float | None = None,
 ) -> Any:
     """Backmaps a CG trajectory in memory.
 
@@ -43,6 +44,8 @@ def backmap(
         system: a system of the zoo; or ``topology`` and ``mapping`` files of your own molecule.
         samples: atomistic frames drawn for each CG frame; they follow one another.
         refine: ``none``, ``minimise``, ``thermalise`` or ``thermalise:PICOSECONDS``.
+        temperature: kelvin, for thermalising your own molecule.
+        cutoff: nm, for refining your own molecule in a box.
 
     Returns:
         An MDAnalysis Universe with ``n_frames * samples`` frames (angstrom, as MDAnalysis has it).
@@ -53,7 +56,7 @@ def backmap(
     from bmzoo.frames.trajectory import read_frames
     from bmzoo.frames.universe import frames_of_universe, to_universe
 
-    target = resolve_target(system, topology, mapping, temperature=temperature)
+    target = resolve_target(system, topology, mapping, temperature=temperature, cutoff=cutoff)
     model = load_backmapper(
         backend,
         target.system,
@@ -80,6 +83,7 @@ def evaluate(
     structure: str | Path | None = None,
     coarse: str | Path | None = None,
     temperature: float | None = None,
+    cutoff: float | None = None,
     seed: int = 0,
     start: int | None = None,
     stop: int | None = None,
@@ -99,7 +103,7 @@ def evaluate(
     from bmzoo.evaluation.evaluate import Evaluation
     from bmzoo.frames.trajectory import read_frames
 
-    target = resolve_target(system, topology, mapping, temperature=temperature)
+    target = resolve_target(system, topology, mapping, temperature=temperature, cutoff=cutoff)
 
     def whole(path: str | Path, *, beads: bool = False) -> Iterator[Frame]:
         found = read_frames(path, None if beads else structure, start=start, stop=stop, step=step)

@@ -37,9 +37,16 @@ def resolve_target(
     mapping: str | Path | None = None,
     *,
     temperature: float | None = None,
+    cutoff: float | None = None,
     data: str | Path | None = None,
 ) -> Target:
     """The system of that name, or the molecule described by topology and mapping files.
+
+    Args:
+        temperature: kelvin, instead of the system's own.
+        cutoff: nm, of a force field read from topology files, which do not say it: plain
+            Lennard-Jones, shifted Coulomb. ``None``: no cutoff, for molecules without a box.
+        data: reference frames, instead of the embedded ones.
 
     Raises:
         InputError: neither or both are given, or one of the files is at fault.
@@ -60,6 +67,8 @@ def resolve_target(
 
     paths = [topology] if isinstance(topology, str | Path) else list(topology)
     graph, force_field = read_molecule([Path(p) for p in paths])
+    if force_field is not None and cutoff is not None:
+        force_field = replace(force_field, cutoff=cutoff)
     return Target(Topology(graph, Mapping.from_map(Path(mapping), graph), force_field, temperature))
 
 

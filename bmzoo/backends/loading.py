@@ -126,7 +126,7 @@ def _nothing_fits(name: str, topology: Topology, fitting: str) -> str:
     if fitting == "library":
         return (
             f"backend '{name}' needs atomistic reference frames of {molecule} with this mapping, and none "
-            "were given; give some, or use 'geometric', which needs none"
+            "were given; give some (--library), or use 'geometric', which needs none"
         )
     tags = ", ".join(path.name for path, _ in shipped(name)) or "none"
     return (

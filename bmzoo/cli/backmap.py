@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bmzoo.cli.console import (
+    CutoffOption,
     MappingOption,
     SeedOption,
     StructureOption,
@@ -49,6 +50,7 @@ def backmap(
     stop: Annotated[int | None, typer.Option("--stop", help="Frame to stop before.")] = None,
     step: Annotated[int | None, typer.Option("--step", help="Every so many frames.")] = None,
     temperature: TemperatureOption = None,
+    cutoff: CutoffOption = None,
     seed: SeedOption = 0,
 ) -> None:
     """Put atoms back into a coarse-grained trajectory.
@@ -59,7 +61,7 @@ def backmap(
     from bmzoo.pipeline import backmap_frames, sample_paths, write_samples
     from bmzoo.target import load_backmapper, resolve_target
 
-    target = resolve_target(system, topology, mapping, temperature=temperature)
+    target = resolve_target(system, topology, mapping, temperature=temperature, cutoff=cutoff)
     source = Trajectory(trajectory, structure)
     target.topology.count_molecules(source.n_particles, beads=True)
     model = load_backmapper(

@@ -26,6 +26,10 @@ StructureOption = Annotated[
 TemperatureOption = Annotated[
     float | None, typer.Option("--temperature", min=1.0, help="Kelvin, for --refine thermalise.")
 ]
+CutoffOption = Annotated[
+    float | None,
+    typer.Option("--cutoff", min=0.1, help="nm, for your own force field in a box [default: no cutoff]."),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Same seed, same frames.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bmzoo.cli.console import (
+    CutoffOption,
     JsonOption,
     MappingOption,
     SeedOption,
@@ -38,6 +39,7 @@ def evaluate(
     start: Annotated[int | None, typer.Option("--start", help="First frame, from 0.")] = None,
     stop: Annotated[int | None, typer.Option("--stop", help="Frame to stop before.")] = None,
     step: Annotated[int | None, typer.Option("--step", help="Every so many frames.")] = None,
+    cutoff: CutoffOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,6 +55,7 @@ def evaluate(
             mapping=mapping,
             structure=structure,
             coarse=coarse,
+            cutoff=cutoff,
             seed=seed,
             start=start,
             stop=stop,

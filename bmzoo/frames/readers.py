@@ -139,9 +139,7 @@ class XtcReader(XdrReader):
         # Nine particles and fewer are not compressed: the library counts frames by the file's size alone.
         size, frame = self.path.stat().st_size, 56 + 12 * n_particles
         if n_particles <= 9 and size % frame:
-            raise InputError(
-                f"{self.path} is cut in the middle of frame {size // frame}; copy it again"
-            )
+            raise InputError(f"{self.path} is cut in the middle of frame {size // frame}; copy it again")
         return n_particles, offsets
 
 

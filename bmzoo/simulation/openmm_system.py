@@ -143,7 +143,7 @@ def _force_field_of(molecule: Topology | ForceField) -> ForceField:
 def _checked_box(field: ForceField, box: NDArray[np.floating]) -> Floats:
     reduced = reduced_box(box)
     if field.cutoff is None:
-        raise InputError("a periodic box needs a force field with a cutoff, and this one has none")
+        raise InputError("a periodic box needs a cutoff, and this force field has none; give one (--cutoff)")
     width = float(perpendicular_widths(reduced).min())
     if field.cutoff > width / 2:
         raise InputError(
