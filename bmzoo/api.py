@@ -28,6 +28,7 @@ def backmap(
     weights: str | Path | None = None,
     library: str | Path | None = None,
     config: Any = None,
+    device: str = "auto",
     refine: str = "none",
     samples: int = 1,
     seed: int = 0,
@@ -64,6 +65,7 @@ def backmap(
         weights=weights,
         config=config,
         library=library,
+        device=device,
     )
     if isinstance(trajectory, str | Path):
         coarse = read_frames(trajectory, structure, start=start, stop=stop, step=step)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bmzoo.errors import InputError
+from bmzoo.errors import InputError, unknown
 from bmzoo.frames.datasets import pairs
 from bmzoo.frames.frame import PairedFrames
 from bmzoo.frames.whole import whole_molecules
@@ -81,6 +81,7 @@ def load_backmapper(
     config: Any = None,
     settings: Sequence[str] = (),
     library: str | Path | None = None,
+    device: str = "auto",
 ) -> Backmapper:
     """A backend, ready to backmap.
 
@@ -93,9 +94,10 @@ def load_backmapper(
         settings: ``name=value`` changes on top of them.
         library: atomistic reference trajectory for backends that learn from one in a single pass;
             by default the system's embedded training frames.
+        device: ``cpu``, ``cuda``, or ``auto``: a GPU where there is one and the backend has a network.
 
     Raises:
-        InputError: unknown names, no weights that fit, nothing to learn from.
+        InputError: unknown names, no weights that fit, nothing to learn from, no such device.
     """
     from bmzoo.backends.loading import load_backmapper as load
     from bmzoo.frames.trajectory import read_frames
@@ -113,7 +115,7 @@ def load_backmapper(
     found: Iterator[PairedFrames] | None = None
     if frames is not None:
         found = pairs(whole_molecules(frames, topology, beads=False), topology.mapping)
-    return load(
+    model = load(
         name,
         topology,
         weights=weights,
@@ -123,6 +125,27 @@ def load_backmapper(
         system=system.name if system else None,
         state=system.state if system else None,
     )
+    model.to(resolve_device(device, model))
+    return model
+
+
+def resolve_device(device: str, model: Backmapper) -> str:
+    """``cpu`` or ``cuda`` for ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        InputError: another word, or a GPU that is not there.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise unknown("device", device, ("auto", "cpu", "cuda"))
+    if device == "cpu" or (device == "auto" and model.capabilities.fitting != "gradient"):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise InputError("no CUDA device was found; use --device cpu, or auto")
+    return "cpu"
 
 
 def library_system(system: System) -> System | None:

@@ -28,6 +28,10 @@ class Capabilities:
     """What it needs before it can backmap: nothing, a pass over reference pairs, or training."""
 
 
+Losses = dict[str, Any]
+"""Name -> scalar tensor; ``total`` is what the optimiser sees."""
+
+
 class Backmapper(ABC):
     """Draws atomistic frames conditioned on coarse-grained frames."""
 
@@ -42,6 +46,13 @@ class Backmapper(ABC):
     def fit(self, pairs: Iterable[PairedFrames], *, seed: int = 0) -> None:
         """Learns from reference pairs in one pass; only backends with ``fitting="library"``."""
         raise NotImplementedError(f"backend '{self.name}' learns nothing from reference pairs")
+
+    def training_step(self, batch: Any) -> Losses:
+        """Losses of one batch, for the trainer; only backends with ``fitting="gradient"``."""
+        raise NotImplementedError(f"backend '{self.name}' is not trained by gradients")
+
+    def to(self, device: str) -> None:  # noqa: B027
+        """Moves networks to ``"cpu"`` or ``"cuda"``; backends without any have nothing to move."""
 
     @abstractmethod
     def backmap(self, frames: Iterable[Frame], *, n_samples: int = 1, seed: int) -> Iterator[Frame]:

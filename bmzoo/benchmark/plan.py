@@ -28,6 +28,7 @@ class Settings:
         samples: samples a frame of generative backends; others, and ``minimise`` rows, have one.
         refine: refinements, each a row; by default ``none`` and ``thermalise``, and ``minimise``
             for backends that learn nothing, as in the papers' baseline.
+        device: ``auto``, ``cpu`` or ``cuda``, for networks.
         seed: of the sampling and the classifiers.
         output: folder to create; by default named after the time.
         data: reference frames to use instead of the embedded ones (one system only).
@@ -39,6 +40,7 @@ class Settings:
     frames: int | None = None
     samples: int = 3
     refine: Sequence[str] | None = None
+    device: str = "auto"
     seed: int = 0
     output: Path | None = None
     data: Path | None = None
@@ -53,6 +55,8 @@ class Settings:
             raise InputError(f"a benchmark needs at least 2 frames a system, not {self.frames}")
         if self.samples < 1:
             raise InputError(f"the number of samples must be at least 1, not {self.samples}")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise unknown("device", self.device, ("auto", "cpu", "cuda"))
         if self.data is not None and len(self.systems) != 1:
             raise InputError("--data holds the frames of one system; name just that one with --systems")
         for refine in self.refine or ():

@@ -77,7 +77,7 @@ def _run_plan(plan: Plan, settings: Settings, folder: Path, report: Report) -> R
             report(done, f"{key[0]}: reference")
             prepared = {key: _TestSet(job, settings)}
         try:
-            model, weights = _load(job, prepared[key])
+            model, weights = _load(job, prepared[key], settings.device)
         except InputError as error:
             plan.skip(job.system, str(error), backend=job.backend)
             done += len(job.refine)
@@ -94,9 +94,9 @@ def _run_plan(plan: Plan, settings: Settings, folder: Path, report: Report) -> R
     return results
 
 
-def _load(job: Job, test_set: _TestSet) -> tuple[Backmapper, str]:
+def _load(job: Job, test_set: _TestSet, device: str) -> tuple[Backmapper, str]:
     """The model, warmed up, and what it was made from."""
-    model = load_backmapper(job.backend, job.system)
+    model = load_backmapper(job.backend, job.system, device=device)
     # First calls pay for imports, compilation and caches; they are not what is measured.
     for _ in model.backmap([test_set.coarse[0]], n_samples=1, seed=0):
         pass

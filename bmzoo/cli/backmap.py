@@ -9,6 +9,7 @@ import typer
 
 from bmzoo.cli.console import (
     CutoffOption,
+    DeviceOption,
     MappingOption,
     SeedOption,
     StructureOption,
@@ -51,6 +52,7 @@ def backmap(
     step: Annotated[int | None, typer.Option("--step", help="Every so many frames.")] = None,
     temperature: TemperatureOption = None,
     cutoff: CutoffOption = None,
+    device: DeviceOption = "auto",
     seed: SeedOption = 0,
 ) -> None:
     """Put atoms back into a coarse-grained trajectory.
@@ -72,6 +74,7 @@ def backmap(
         config=config,
         settings=settings or (),
         library=library,
+        device=device,
     )
     total = len(range(*slice(start, stop, step).indices(len(source)))) * samples
     with progress_bar("backmapping", total) as update:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bmzoo.cli.console import JsonOption, SeedOption, print_json, print_table, progress_bar
+from bmzoo.cli.console import DeviceOption, JsonOption, SeedOption, print_json, print_table, progress_bar
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +34,7 @@ def benchmark(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to create [default: bmzoo-benchmark-TIME].")
     ] = None,
+    device: DeviceOption = "auto",
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,6 +53,7 @@ def benchmark(
         frames=frames,
         samples=samples,
         refine=_names(refine) if refine else None,
+        device=device,
         seed=seed,
         output=output,
         data=data,

@@ -30,6 +30,7 @@ CutoffOption = Annotated[
     float | None,
     typer.Option("--cutoff", min=0.1, help="nm, for your own force field in a box [default: no cutoff]."),
 ]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda, for networks.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Same seed, same frames.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

@@ -93,6 +93,7 @@ def test_a_cutoff_larger_than_the_box_allows(run: Run, tmp_path: Path) -> None:
         (("--system", "adp", "-b", "geometric", "--set", "kikc=1"), "kick"),
         (("--system", "adp", "-b", "geometric", "--refine", "thermalize"), "thermalise"),
         (("--system", "adp", "-b", "geometric", "--samples", "0"), "at least 1"),
+        (("--system", "adp", "-b", "geometric", "--device", "gpu"), "unknown device"),
         (("--system", "adp", "-b", "geometric", "--weights", "x"), "weights"),
         (("--system", "adp", "-b", "geometric", "--start", "50"), "no frames"),
         ((), "--system"),
