@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,9 +108,12 @@ def evaluate(
 
     target = resolve_target(system, topology, mapping, temperature=temperature, cutoff=cutoff)
 
-    def whole(path: str | Path, *, beads: bool = False) -> Iterator[Frame]:
-        found = read_frames(path, None if beads else structure, start=start, stop=stop, step=step)
-        return whole_molecules(found, target.topology, beads=beads)
+    def whole(path: str | Path, *, beads: bool = False) -> Frames:
+        def read() -> Iterator[Frame]:
+            found = read_frames(path, None if beads else structure, start=start, stop=stop, step=step)
+            return whole_molecules(found, target.topology, beads=beads)
+
+        return Frames(read)
 
     beads = whole(coarse, beads=True) if coarse else coarse_grain(whole(reference), target.topology.mapping)
     landscape = target.system.landscape if target.system else None
@@ -129,6 +133,16 @@ def benchmark(settings: Settings | None = None, **changes: Any) -> Path:
 
     chosen = settings or Settings(**changes)
     return run(chosen)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Frames that can be read again and again without being kept."""
+
+    read: Callable[[], Iterator[Frame]]
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self.read()
 
 
 __all__ = ["backmap", "benchmark", "evaluate", "load_backmapper"]

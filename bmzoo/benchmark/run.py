@@ -181,7 +181,11 @@ class _JobRunner:
     def _scored(self, refine: str, n_samples: int, cost: CostMeter, failed: list[str]) -> Row:
         job, test_set = self.job, self.test_set
         result = test_set.evaluation.score(
-            test_set.prepared, self._read(refine, n_samples), coarse=test_set.coarse, n_samples=n_samples
+            test_set.prepared,
+            self._read(refine, n_samples),
+            reference=test_set.atoms,
+            coarse=test_set.coarse,
+            n_samples=n_samples,
         )
         path = self._path(refine)
         result.save_histograms(path.with_suffix(".histograms.npz"))

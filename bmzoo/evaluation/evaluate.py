@@ -53,8 +53,6 @@ METRICS: tuple[type[Metric], ...] = (
 FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS))
 MIN_FRAMES = 4
 """With fewer frames, blocks and halves are of molecules."""
-PAIRED_BYTES = 128 * 2**20
-"""Reference frames are kept for paired scores up to this size; later frames go without."""
 
 
 @dataclass
@@ -95,8 +93,6 @@ class ReferenceStatistics:
     by_molecule: bool
     shape: tuple[int, int]
     """Molecules, and atoms of one."""
-    paired: list[NDArray[np.float32]]
-    """Reference positions, ``(n_molecules, n_atoms, 3)`` each, for paired scores."""
 
 
 class Evaluation:
@@ -141,24 +137,16 @@ class Evaluation:
         atoms = stack_frames(first, self.context.n_atoms, "atoms")
         shape = atoms.shape[1], atoms.shape[2]
         by_molecule = len(first) < MIN_FRAMES and shape[0] >= 2
-        paired: list[NDArray[np.float32]] = []
-        room = max(1, PAIRED_BYTES // (12 * shape[0] * shape[1]))
-
-        def keeping() -> Iterator[Group]:
-            for frame in chain(first, stream):
-                if len(paired) < room and len(frame) == shape[0] * shape[1]:
-                    paired.append(np.asarray(frame.positions, dtype=np.float32).reshape(*shape, 3))
-                yield Group([frame])
-
         side = Side(self.context, self.metrics, by_molecule=by_molecule, is_reference=True, progress=progress)
-        side.consume(keeping())
-        return ReferenceStatistics(side.blocks, side.n_frames, by_molecule, shape, paired)
+        side.consume(Group([frame]) for frame in chain(first, stream))
+        return ReferenceStatistics(side.blocks, side.n_frames, by_molecule, shape)
 
     def score(
         self,
         prepared: ReferenceStatistics,
         generated: Iterable[Frame],
         *,
+        reference: Iterable[Frame] | None = None,
         coarse: Iterable[Frame] | None = None,
         n_samples: int = 1,
         progress: Progress | None = None,
@@ -168,7 +156,8 @@ class Evaluation:
         Args:
             prepared: what :meth:`prepare` gave.
             generated: ``n_samples`` frames for each CG frame, in the reference's order.
-            coarse: the CG frames; those of the mapped reference where not given.
+            reference: the reference frames once more, for scores that need pairs.
+            coarse: the CG frames; the mapped reference where not given.
             progress: called with the number of CG frames done.
 
         Raises:
@@ -181,20 +170,21 @@ class Evaluation:
             is_reference=False,
             progress=progress,
         )
-        side.consume(self._groups(prepared, generated, coarse, n_samples))
+        side.consume(self._groups(generated, reference, coarse, n_samples))
         if not side.n_frames:
             raise InputError("there are no generated frames to score; check the range of frames")
         result = Result()
         matched = side.n_frames == prepared.n_frames and side.n_molecules == prepared.shape[0]
+        paired = matched and reference is not None
         if not matched:
             result.notes.append(
                 f"{side.n_frames} generated frames do not pair with {prepared.n_frames} reference frames: "
                 "scores that need pairs are left out"
             )
-        for metric, reference, found in zip(self.metrics, prepared.blocks, side.blocks, strict=True):
-            usable = {"none": True, "coarse": matched or coarse is not None, "reference": matched}
+        for metric, expected, found in zip(self.metrics, prepared.blocks, side.blocks, strict=True):
+            usable = {"none": True, "coarse": paired or coarse is not None, "reference": paired}
             if usable[metric.pairing] and found.filled:
-                self._gather(result, metric, reference, found)
+                self._gather(result, metric, expected, found)
         return result
 
     def run(
@@ -206,23 +196,32 @@ class Evaluation:
         n_samples: int = 1,
         progress: Progress | None = None,
     ) -> Result:
-        """:meth:`prepare` and :meth:`score` in one: the reference first, then the generated frames."""
+        """:meth:`prepare` and :meth:`score` in one: the reference first, then the generated frames.
+
+        The reference is read twice: an iterator, which cannot be, is kept in memory.
+        """
+        if isinstance(reference, Iterator):
+            reference = list(reference)
         prepared = self.prepare(reference, progress=progress)
-        return self.score(prepared, generated, coarse=coarse, n_samples=n_samples, progress=progress)
+        return self.score(
+            prepared, generated, reference=reference, coarse=coarse, n_samples=n_samples, progress=progress
+        )
 
     def _groups(
         self,
-        prepared: ReferenceStatistics,
         generated: Iterable[Frame],
+        reference: Iterable[Frame] | None,
         coarse: Iterable[Frame] | None,
         n_samples: int,
     ) -> Iterator[Group]:
         beads = iter(coarse) if coarse is not None else None
+        partners = iter(reference) if reference is not None else iter(())
         for number, frames in enumerate(grouped(generated, n_samples)):
             n_molecules = len(frames[0]) // self.context.n_atoms
-            atoms = prepared.paired[number] if number < len(prepared.paired) else None
-            if atoms is not None and len(atoms) != n_molecules:
-                atoms = None
+            partner = next(partners, None)
+            atoms = None
+            if partner is not None and len(partner) == len(frames[0]):
+                atoms = np.asarray(partner.positions, dtype=np.float32).reshape(n_molecules, -1, 3)
             if beads is not None:
                 bead_frame = next(beads, None)
                 if bead_frame is None:

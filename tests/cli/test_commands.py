@@ -136,3 +136,8 @@ def test_import_deepbm(run: Run, shared_data: Path, tmp_path: Path) -> None:
     assert provenance["state"] == "453K"
     assert provenance["beads"]["shift"] == -1
     assert provenance["beads"]["rms_nm"] < 0.0005
+
+
+def test_check_backend_reports_and_passes(run: Run) -> None:
+    found = run("check-backend", "geometric")
+    assert found.exit_code == 0, found.output

@@ -1,4 +1,5 @@
 import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -160,18 +161,21 @@ def test_few_frames_are_halved_by_molecule() -> None:
 
 
 def test_memory_does_not_grow_with_the_trajectory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bmzoo.evaluation.evaluate.PAIRED_BYTES", 100_000)
     monkeypatch.setattr("bmzoo.evaluation.stream.ATOMS_PER_BATCH", 16 * 64)
     evaluation = Evaluation(chain_topology(), families=["distributions", "validity", "consistency"])
     pattern = chain_frames(16, n_molecules=2)
 
     def peak(n_frames: int) -> int:
-        frames = (replace(pattern[i % 16], index=i) for i in range(n_frames))
+        def frames() -> Iterator[Frame]:
+            return (replace(pattern[i % 16], index=i) for i in range(n_frames))
+
         tracemalloc.start()
-        prepared = evaluation.prepare(frames)
+        prepared = evaluation.prepare(frames())
+        result = evaluation.score(prepared, frames(), reference=frames())
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert prepared.n_frames == n_frames
+        assert result.scores["consistency/cg_rmsd"].value == pytest.approx(0.0, abs=1e-6)
         assert all(len(blocks) <= MAX_BLOCKS for blocks in prepared.blocks)
         return used
 
