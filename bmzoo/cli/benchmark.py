@@ -21,7 +21,10 @@ def benchmark(
     ] = "sps,adp,cln",
     backends: Annotated[str, typer.Option("--backends", help="Backends, separated by commas.")] = "all",
     frames: Annotated[
-        int | None, typer.Option("--frames", "-n", help="Test frames a system [default: by size, 8 to 500].")
+        int | None,
+        typer.Option(
+            "--frames", "-n", help="Test frames a system [default: by size, 6 melts or 298 dipeptides]."
+        ),
     ] = None,
     samples: Annotated[int, typer.Option("--samples", "-k", help="Samples a frame.")] = 3,
     refine: Annotated[
