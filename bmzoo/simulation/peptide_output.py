@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import platform
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bmzoo.simulation.provenance import environment, sha256
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,9 @@ def write_reference(
     partial.mkdir(parents=True)
     described = {name: _write_split(partial, name, split, masses) for name, split in splits.items()}
     n_atoms = len(masses)
-    provenance = {**record, "n_atoms": n_atoms, "splits": described, "generalisation": None} | _environment()
+    provenance = {**record, "n_atoms": n_atoms, "splits": described, "generalisation": None} | environment(
+        ("openmm", "rdkit", "MDAnalysis", "numpy")
+    )
     (partial / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
     os.replace(partial, output)
 
@@ -69,29 +69,12 @@ def _write_split(folder: Path, name: str, split: Split, masses: NDArray[np.float
         "file": path.name,
         "runs": [len(run) for run in split.runs],
         "interval_ps": split.interval,
-        "sha256": _sha256(path),
+        "sha256": sha256(path),
         "note": split.note,
         "checks": split.checks,
     }
     if split.forces:
         forces = folder / f"{name}_forces.npz"
         np.savez_compressed(forces, forces=np.concatenate(list(split.forces)).astype(np.float16))
-        described |= {"forces": forces.name, "forces_sha256": _sha256(forces)}
+        described |= {"forces": forces.name, "forces_sha256": sha256(forces)}
     return described
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _environment() -> dict[str, Any]:
-    """Versions, machine, date and command."""
-    from importlib.metadata import version
-
-    return {
-        "versions": {name: version(name) for name in ("openmm", "rdkit", "MDAnalysis", "numpy")}
-        | {"python": platform.python_version()},
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-    }

@@ -6,7 +6,6 @@ a topology (``*.itp``, ``*.map``) in it, in its ``topology`` folder, or beside i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -27,6 +26,7 @@ from bmzoo.frames.writers import open_writer
 from bmzoo.molecules.formats.any import read_molecule
 from bmzoo.molecules.graph import MolecularGraph
 from bmzoo.molecules.topology import Topology
+from bmzoo.simulation.provenance import sha256
 from bmzoo.systems import load_system, system_states
 
 Progress = Callable[[int, str], None]
@@ -159,7 +159,7 @@ def _provenance(
                 "file": "test.xtc",
                 "runs": [len(times)],
                 "interval_ps": intervals.pop() if len(intervals) == 1 else None,
-                "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+                "sha256": sha256(file),
             }
         },
     }
