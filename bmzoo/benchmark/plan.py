@@ -20,7 +20,7 @@ class Settings:
     Attributes:
         systems: names, with a state where wanted (``sps:313K``).
         backends: names, or ``("all",)``.
-        frames: test frames a system; by default by size, see :func:`default_frames`.
+        frames: test frames a system; by default what each system says.
         samples: samples a frame of generative backends; others, and ``minimise`` rows, have one.
         refine: refinements, each a row; by default ``none`` and ``thermalise``, and ``minimise``
             for backends that learn nothing, as in the papers' baseline.
@@ -104,8 +104,7 @@ def make_plan(settings: Settings) -> Plan:
             plan.skip(system, f"no reference frames for the split '{settings.split}'; give some with --data")
             continue
         available = system.reference.n_frames(settings.split)
-        n_atoms = system.topology.n_atoms * _molecules(system)
-        frames = _spread(available, settings.frames or default_frames(n_atoms))
+        frames = _spread(available, settings.frames or system.benchmark_frames)
         for backend in chosen:
             capabilities = get_backend(backend).capabilities
             generative = capabilities.generative
@@ -123,14 +122,6 @@ def make_plan(settings: Settings) -> Plan:
     return plan
 
 
-def default_frames(n_atoms: int) -> int:
-    """Test frames by default, so that every system costs a few minutes on two cores.
-
-    Six melts of 5,832 atoms, 70 chignolins, 298 alanine dipeptides: small frames cost more an atom.
-    """
-    return max(4, round(6 * (5832 / n_atoms) ** 0.7))
-
-
 def default_refinements(fitting: str) -> tuple[str, ...]:
     """Rows of a backend by default."""
     return ("none", "minimise", "thermalise") if fitting == "none" else ("none", "thermalise")
@@ -139,9 +130,3 @@ def default_refinements(fitting: str) -> tuple[str, ...]:
 def _spread(n_available: int, n_wanted: int) -> range:
     step = max(1, n_available // n_wanted)
     return range(0, n_available, step)[:n_wanted]
-
-
-def _molecules(system: System) -> int:
-    assert system.reference is not None
-    n_atoms = system.reference.provenance.get("n_atoms")
-    return max(1, int(n_atoms) // system.topology.n_atoms) if n_atoms else 1

@@ -47,6 +47,7 @@ def load(state: str | None = None) -> System:
         title=f"{TITLE}, {TEMPERATURE:.0f} K",
         topology=Topology(graph, build_mapping(graph), force_field, TEMPERATURE),
         periodic=False,
+        benchmark_frames=300,
         reference=Reference(folder) if (folder / "provenance.json").is_file() else None,
         landscape=Landscape("phi_psi", phi_psi_atoms(graph)),
     )

@@ -47,6 +47,7 @@ def load(state: str | None = None) -> System:
         title=f"{TITLE}, {TEMPERATURE:.0f} K",
         topology=Topology(graph, build_mapping(graph), force_field, TEMPERATURE),
         periodic=False,
+        benchmark_frames=40,
         reference=Reference(folder) if (folder / "provenance.json").is_file() else None,
         landscape=Landscape("tica_ca", (alpha_carbons(graph),), lag=TICA_LAG),
         notes={"ensemble": "seeded: populations are not thermodynamic"},

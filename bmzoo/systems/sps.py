@@ -32,5 +32,6 @@ def load(state: str | None = None) -> System:
         title=f"{TITLE}, {PHASES[chosen]}, {TEMPERATURES[chosen]:.0f} K",
         topology=polystyrene.build_topology(TEMPERATURES[chosen]),
         periodic=True,
+        benchmark_frames=6,
         reference=Reference(folder) if (folder / "provenance.json").is_file() else None,
     )

@@ -34,6 +34,7 @@ class System:
         reference: embedded (or given) reference frames, ``None`` where there are none.
         landscape: free-energy surface of the evaluation, if the system has one.
         periodic: whether frames carry a box.
+        benchmark_frames: test frames of the default benchmark; a few minutes on two cores.
     """
 
     name: str
@@ -43,4 +44,5 @@ class System:
     periodic: bool
     reference: Reference | None = None
     landscape: Landscape | None = None
+    benchmark_frames: int = 10
     notes: MappingType[str, str] = field(default_factory=dict)
