@@ -47,6 +47,11 @@ class Row:
     scores: dict[str, dict[str, Any]]
     trajectory: str = ""
     failed_frames: list[str] = field(default_factory=list)
+    """Frames that did not relax and were kept raw."""
+    worst: dict[str, str] = field(default_factory=dict)
+    """The worst frame by validity score."""
+    notes: list[str] = field(default_factory=list)
+    """Scores that could not be given, and why."""
 
 
 @dataclass

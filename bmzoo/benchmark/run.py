@@ -207,4 +207,6 @@ class _JobRunner:
             scores={name: score.as_dict() for name, score in result.scores.items()},
             trajectory=str(path.relative_to(self.root)),
             failed_frames=failed,
+            worst=result.worst,
+            notes=result.notes,
         )
