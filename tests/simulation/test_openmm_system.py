@@ -208,7 +208,7 @@ def test_hydrogen_mass() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"box": np.diag([3.0, 3.0, 3.0])}, "needs a force field with a cutoff"),
+        ({"box": np.diag([3.0, 3.0, 3.0])}, "needs a cutoff"),
         ({"box": np.diag([3.0, 3.0, 1.9]), "cutoff": 1.0}, r"more than half of the box, which is 1\.900 nm"),
         ({"box": np.array([[3.0, 1.0, 0], [0, 3, 0], [0, 0, 3]]), "cutoff": 1.0}, "not lower triangular"),
         ({"box": np.diag([3.0, 3.0, 0.0]), "cutoff": 1.0}, "not lower triangular with a positive diagonal"),
