@@ -24,8 +24,7 @@ def run() -> Run:
 def atoms() -> Path:
     """Embedded atomistic test frames of adp."""
     reference = load_system("adp").reference
-    if reference is None:
-        pytest.skip("the reference frames of adp are not embedded yet")
+    assert reference is not None
     return reference.folder / reference.split("test")["file"]
 
 
