@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel
 
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.molecules.topology import Topology
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+    from torch.optim import Optimizer
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,37 @@ class Backmapper(ABC):
         """Learns from reference pairs in one pass; only backends with ``fitting="library"``."""
         raise NotImplementedError(f"backend '{self.name}' learns nothing from reference pairs")
 
-    def training_step(self, batch: Any) -> Losses:
-        """Losses of one batch, for the trainer; only backends with ``fitting="gradient"``."""
+    @property
+    def module(self) -> Module:
+        """All networks, those that only training needs (a critic) included; ``fitting="gradient"``."""
+        raise NotImplementedError(f"backend '{self.name}' has no networks")
+
+    def adopt(self, other: Backmapper) -> None:
+        """Shares the networks of another instance, made for another molecule; ``transferable`` backends."""
+        raise NotImplementedError(f"backend '{self.name}' cannot share networks between molecules")
+
+    def training_batches(self, pairs: Iterable[PairedFrames], *, seed: int) -> Callable[[int], Any]:
+        """Reads reference pairs; returns what gives the batch of any step.
+
+        The batch depends on the seed and on the step alone, so that a resumed training sees what it
+        would have seen.
+        """
+        raise NotImplementedError(f"backend '{self.name}' is not trained by gradients")
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One optimiser for every part that is trained in turn (``generator``, ``critic``)."""
+        raise NotImplementedError(f"backend '{self.name}' is not trained by gradients")
+
+    def part(self, step: int) -> str:
+        """Which optimiser step ``step`` moves; by default the only one."""
+        (name,) = self.optimizers()
+        return name
+
+    def training_step(self, batch: Any, step: int) -> Losses:
+        """Losses of one batch for the part that this step moves, on the networks' device.
+
+        The trainer differentiates ``total`` and moves that part alone.
+        """
         raise NotImplementedError(f"backend '{self.name}' is not trained by gradients")
 
     def to(self, device: str) -> None:  # noqa: B027
