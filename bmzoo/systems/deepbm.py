@@ -99,7 +99,7 @@ def _check_topology(folder: Path, graph: MolecularGraph) -> str:
     if not found:
         return "none found"
     published, _ = read_molecule(found[:1])
-    if published.types != graph.types or not np.array_equal(published.bonds, graph.bonds):
+    if published.elements != graph.elements or not np.array_equal(published.bonds, graph.bonds):
         raise InputError(f"{found[0]} describes another molecule than the system {graph.name}")
     return found[0].name
 
