@@ -18,10 +18,10 @@ LAYERS = (
     {"errors"},
     {"molecules"},
     {"frames"},
-    {"representations", "simulation"},
+    {"representations", "simulation", "training"},
     {"evaluation", "backends", "systems"},
     {"pipeline", "target", "testing"},
-    {"benchmark", "report"},
+    {"benchmark", "fitting", "report"},
     {"api"},
     {"cli", "__init__", "__main__"},
 )
@@ -93,7 +93,24 @@ def test_torch_stays_out_of_the_lower_rooms(room: str) -> None:
         assert not any(module.split(".")[0] == "torch" for module in _imports(path)), path
 
 
-HEAVY = ("torch", "MDAnalysis", "openmm", "rdkit", "sklearn", "scipy", "featomic", "pydantic", "e3nn")
+@pytest.mark.parametrize("library", ["rdkit", "MDAnalysis", "openmm"])
+def test_the_trainer_knows_no_chemistry(library: str) -> None:
+    for path in (ROOT / "training").rglob("*.py"):
+        assert not any(module.split(".")[0] == library for module in _imports(path)), path
+
+
+HEAVY = (
+    "torch",
+    "MDAnalysis",
+    "openmm",
+    "rdkit",
+    "sklearn",
+    "scipy",
+    "featomic",
+    "pydantic",
+    "e3nn",
+    "lightning",
+)
 
 
 @pytest.mark.parametrize("statement", ["import bmzoo", "import bmzoo.cli.main"])
