@@ -21,7 +21,8 @@ LAYERS = (
     {"representations", "simulation", "training"},
     {"evaluation", "backends", "systems"},
     {"pipeline", "target", "testing"},
-    {"benchmark", "fitting", "report"},
+    {"benchmark", "report"},
+    {"fitting"},
     {"api"},
     {"cli", "__init__", "__main__"},
 )

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ def save_checkpoint(
     created_by: str = "",
     card: str | None = None,
     example: Frame | None = None,
+    also: Sequence[Topology] = (),
 ) -> Path:
     """Writes a checkpoint; the folder appears complete, or not at all.
 
@@ -92,6 +93,7 @@ def save_checkpoint(
         created_by: the command that made it.
         card: text of ``card.md``; by default the backend's own.
         example: a CG frame; with it, a seeded output is stored for :func:`verify`.
+        also: other molecules that it was trained on; ``system`` joins all their names by ``+``.
 
     Raises:
         InputError: if the folder cannot be written.
@@ -106,6 +108,7 @@ def save_checkpoint(
         "system": system,
         "state": state,
         "topology": topology_hash(backmapper.topology),
+        "also": [topology_hash(topology) for topology in also],
         "molecule": backmapper.topology.graph.name,
         "n_atoms": backmapper.topology.n_atoms,
         "n_beads": backmapper.topology.n_beads,

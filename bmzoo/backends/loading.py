@@ -68,7 +68,7 @@ def load_backmapper(
 def weights_for(backend: str, system: str, state: str | None = None) -> Path | None:
     """The shipped checkpoint of a backend for a system (and state), ``None`` where there is none."""
     for folder, config in shipped(backend):
-        if config.get("system") == system and state in (None, "", config.get("state")):
+        if system in _joined(config, "system") and state in (None, "", *_joined(config, "state")):
             return folder
     return None
 
@@ -81,15 +81,20 @@ def weights_matching(
     Of several, the one of the same system and state is preferred, then of the same system.
     """
     wanted = topology_hash(topology)
-    fitting = [(f, config) for f, config in shipped(backend) if config.get("topology") == wanted]
+    fitting = [(f, c) for f, c in shipped(backend) if wanted in (c.get("topology"), *c.get("also", ()))]
     if not fitting:
         return None
 
     def rank(item: tuple[Path, dict[str, Any]]) -> tuple[bool, bool]:
-        same_system = item[1].get("system") == system
-        return (same_system, same_system and item[1].get("state") == state)
+        same_system = system in _joined(item[1], "system")
+        return (same_system, same_system and state in _joined(item[1], "state"))
 
     return max(fitting, key=rank)[0]
+
+
+def _joined(config: Mapping[str, Any], key: str) -> list[str]:
+    """``octane+cumene`` is for both."""
+    return str(config.get(key) or "").split("+")
 
 
 def shipped(backend: str) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -115,6 +120,8 @@ def _find(
     if not folder.is_dir():
         tags = ", ".join(path.name for path, _ in shipped(name)) or "none"
         raise InputError(f"'{weights}' is neither a folder nor shipped weights of '{name}' (shipped: {tags})")
+    if (folder / "weights" / "config.json").is_file():  # the folder of a training
+        folder = folder / "weights"
     checkpoint = read_checkpoint(folder)
     if checkpoint.backend != name:
         raise InputError(f"{folder} holds weights of backend '{checkpoint.backend}', not of '{name}'")

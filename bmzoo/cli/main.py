@@ -51,13 +51,14 @@ def _root(
 
 
 def _register() -> None:
-    from bmzoo.cli import backmap, benchmark, coarse_grain, data, evaluate, listings
+    from bmzoo.cli import backmap, benchmark, coarse_grain, data, evaluate, listings, train
 
     backmap.register(app)
     benchmark.register(app)
     evaluate.register(app)
     coarse_grain.register(app)
     data.register(app)
+    train.register(app)
     listings.register(app)
 
 

@@ -1,0 +1,122 @@
+"""Reference frames of a training: most to learn from, the last ones held out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bmzoo.errors import InputError
+from bmzoo.fitting.config import RunConfig
+from bmzoo.frames.datasets import pairs
+from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.frames.trajectory import Trajectory
+from bmzoo.frames.whole import whole_molecules
+from bmzoo.molecules.topology import Topology
+from bmzoo.target import Target, resolve_target
+from bmzoo.training.config import TrainingConfig
+
+VALIDATION_ATOMS = 10_000
+
+
+@dataclass(frozen=True)
+class Material:
+    """Frames of one molecule.
+
+    Attributes:
+        label: ``sps:568K``, or the molecule's name.
+        system, state: of the zoo; the molecule's name and nothing for one's own.
+        path: the atomistic trajectory.
+        n_train: frames to learn from, the first ones.
+        held_out: numbers of the frames to validate with.
+    """
+
+    label: str
+    system: str
+    state: str
+    topology: Topology
+    path: Path
+    n_train: int
+    held_out: range
+
+    def training_pairs(self) -> Iterator[PairedFrames]:
+        """Beads and atoms to learn from, streamed."""
+        return pairs(self._frames(range(self.n_train)), self.topology.mapping)
+
+    def held_out_frames(self) -> list[Frame]:
+        """Atomistic frames to validate with."""
+        return list(self._frames(self.held_out))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the trajectory's file."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """For the record of a training."""
+        return {
+            "system": self.label,
+            "file": self.path.name,
+            "sha256": self.sha256,
+            "frames": self.n_train,
+            "validation_frames": list(self.held_out),
+        }
+
+    def _frames(self, wanted: range) -> Iterator[Frame]:
+        frames = Trajectory(self.path).frames(wanted.start, wanted.stop, wanted.step)
+        return whole_molecules(frames, self.topology, beads=False)
+
+
+def load_material(config: RunConfig) -> list[Material]:
+    """The frames of every system of a training, or of the user's own molecule.
+
+    Raises:
+        InputError: unknown systems, systems without training frames, too few frames.
+    """
+    if not config.systems:
+        target = resolve_target(
+            None, config.topology, config.mapping, temperature=config.temperature, cutoff=config.cutoff
+        )
+        assert config.reference is not None
+        return [_material(target, Path(config.reference), config.training)]
+    found = []
+    for name, folder in zip(config.systems, config.folders, strict=True):
+        target = resolve_target(name, data=folder)
+        assert target.system is not None
+        reference = target.system.reference
+        if reference is None or "train" not in reference.splits:
+            raise InputError(
+                f"{name} has no training frames embedded; make some with 'bmzoo data build', and name "
+                "their folder under 'data'"
+            )
+        path = reference.folder / reference.split("train")["file"]
+        found.append(_material(target, path, config.training))
+    return found
+
+
+def _material(target: Target, path: Path, config: TrainingConfig) -> Material:
+    trajectory = Trajectory(path)
+    total, topology, system = len(trajectory), target.topology, target.system
+    topology.count_molecules(trajectory.n_particles, beads=False)
+    n_held = max(1, round(config.validation_share * total)) if config.validation_share else 0
+    if n_held >= total:
+        raise InputError(
+            f"{path} holds {total} frames; with training.validation_share {config.validation_share} none is "
+            "left to learn from"
+        )
+    wanted = config.validation_frames or max(2, VALIDATION_ATOMS // trajectory.n_particles)
+    step = max(1, n_held // wanted)
+    name, state = (system.name, system.state) if system else (topology.graph.name, "")
+    return Material(
+        label=":".join(filter(None, (name, state))),
+        system=name,
+        state=state,
+        topology=topology,
+        path=path,
+        n_train=total - n_held,
+        held_out=range(total - n_held, total, step)[:wanted],
+    )
