@@ -29,6 +29,7 @@ class Settings:
         output: folder to create; by default named after the time.
         data: reference frames to use instead of the embedded ones (one system only).
         split: which split of the reference is the test set.
+        weights: folder or tag of a checkpoint, of the one backend named.
     """
 
     systems: Sequence[str] = ("sps", "adp", "cln")
@@ -41,6 +42,7 @@ class Settings:
     output: Path | None = None
     data: Path | None = None
     split: str = "test"
+    weights: str | Path | None = None
 
     def __post_init__(self) -> None:
         from bmzoo.simulation.refine import RefineSettings
@@ -55,6 +57,8 @@ class Settings:
             raise unknown("device", self.device, ("auto", "cpu", "cuda"))
         if self.data is not None and len(self.systems) != 1:
             raise InputError("--data holds the frames of one system; name just that one with --systems")
+        if self.weights is not None and (len(self.backends) != 1 or "all" in self.backends):
+            raise InputError("--weights are those of one backend; name just that one with --backends")
         for refine in self.refine or ():
             RefineSettings.parse(refine)
 

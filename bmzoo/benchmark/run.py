@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bmzoo.backends.loading import weights_matching
 from bmzoo.benchmark.plan import Job, Plan, Settings, make_plan
 from bmzoo.benchmark.results import Results, Row
 from bmzoo.errors import InputError
@@ -77,7 +78,7 @@ def _run_plan(plan: Plan, settings: Settings, folder: Path, report: Report) -> R
             report(done, f"{key[0]}: reference")
             prepared = {key: _TestSet(job, settings)}
         try:
-            model, weights = _load(job, prepared[key], settings.device)
+            model, weights = _load(job, prepared[key], settings)
         except InputError as error:
             plan.skip(job.system, str(error), backend=job.backend)
             done += len(job.refine)
@@ -94,13 +95,16 @@ def _run_plan(plan: Plan, settings: Settings, folder: Path, report: Report) -> R
     return results
 
 
-def _load(job: Job, test_set: _TestSet, device: str) -> tuple[Backmapper, str]:
+def _load(job: Job, test_set: _TestSet, settings: Settings) -> tuple[Backmapper, str]:
     """The model, warmed up, and what it was made from."""
-    model = load_backmapper(job.backend, job.system, device=device)
+    model = load_backmapper(job.backend, job.system, weights=settings.weights, device=settings.device)
     # First calls pay for imports, compilation and caches; they are not what is measured.
     for _ in model.backmap([test_set.coarse[0]], n_samples=1, seed=0):
         pass
-    weights = getattr(model, "weights", None)
+    weights = settings.weights
+    if weights is None and model.capabilities.fitting == "gradient":
+        found = weights_matching(job.backend, job.system.topology, job.system.name, job.system.state)
+        weights = found.name if found else None
     if weights is None and model.capabilities.fitting == "library":
         source = library_system(job.system)
         weights = f"library {source.name}:{source.state}" if source else None

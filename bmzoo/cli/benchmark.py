@@ -34,6 +34,9 @@ def benchmark(
     data: Annotated[
         Path | None, typer.Option("--data", help="Other reference frames of the one system named.")
     ] = None,
+    weights: Annotated[
+        str | None, typer.Option("--weights", "-w", help="Tag or folder of weights of the one backend named.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to create [default: bmzoo-benchmark-TIME].")
     ] = None,
@@ -60,6 +63,7 @@ def benchmark(
         seed=seed,
         output=output,
         data=data,
+        weights=weights,
     )
     plan = make_plan(settings)
     with progress_bar("benchmark", count_rows(plan), quiet=as_json) as update:

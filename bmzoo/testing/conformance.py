@@ -30,6 +30,7 @@ from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame
 from bmzoo.molecules.topology import Topology
 from bmzoo.testing.toys import BOX, toy_pairs, toy_topology
+from bmzoo.testing.training_checks import TrainingConformance
 
 SEED = 7
 LOOKAHEAD = 64
@@ -38,7 +39,7 @@ FAR = 0.5
 """nm; no atom of the toy molecule belongs further from its bead."""
 
 
-class BackendConformance:
+class BackendConformance(TrainingConformance):
     """Inherit it, set ``backend``, and pytest runs every test.
 
     Attributes:
@@ -301,7 +302,8 @@ def check_backend(name: str) -> Report:
     """
     get_backend(name)
     suite = type(f"Test{name}", (BackendConformance,), {"backend": name})()
-    checks = [attribute for attribute in vars(BackendConformance) if attribute.startswith("test_")]
+    attributes = {**vars(BackendConformance), **vars(TrainingConformance)}
+    checks = [attribute for attribute in attributes if attribute.startswith("test_")]
     return Report(name, tuple(_outcome(suite, check) for check in checks))
 
 

@@ -124,6 +124,22 @@ def test_verify_sees_changed_weights(saved: Path) -> None:
 
 
 class TestLoading:
+    def test_weights_of_several_molecules(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        model = load_backmapper("fragments", toy_topology(), library=toy_pairs(20))
+        folder = tmp_path / "fragments" / "both"
+        save_checkpoint(model, folder, system="toy+other", state="300K+350K", also=[other_topology()])
+        monkeypatch.setattr(loading, "WEIGHTS", tmp_path)
+        for topology in (toy_topology(), other_topology()):
+            assert loading.weights_matching("fragments", topology) == folder
+        assert loading.weights_for("fragments", "other", "350K") == folder
+        assert loading.weights_for("fragments", "oth") is None
+
+    def test_weights_of_a_training(self, saved: Path) -> None:
+        folder = saved.parent / "run"
+        folder.mkdir()
+        saved.rename(folder / "weights")
+        assert load_backmapper("fragments", toy_topology(), weights=folder).name == "fragments"
+
     def test_weights_by_folder_and_by_topology(self, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(loading, "WEIGHTS", saved.parents[1])
         for weights in (saved, "toy", None):

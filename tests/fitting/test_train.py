@@ -95,6 +95,15 @@ def test_command(tmp_path: Path, data: Path) -> None:
     assert mapped.exit_code == 0, mapped.output
     assert len(Trajectory(tmp_path / "atoms.xtc")) == 3
 
+    words = ("--systems", "adp", "--frames", 8, "--refine", "none", "--weights", folder)
+    scored = bmzoo("benchmark", *words, "--backends", "linear", "--output", tmp_path / "scores")
+    assert scored.exit_code == 0, scored.output
+    (row,) = json.loads((tmp_path / "scores" / "results.json").read_text())["rows"]
+    assert (row["backend"], row["weights"]) == ("linear", str(folder))
+    many = bmzoo("benchmark", *words, "--output", tmp_path / "many")
+    assert many.exit_code == 2
+    assert "--weights are those of one backend" in many.output
+
 
 def test_stopped_training_goes_on(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = train(config(data), output=tmp_path / "whole")

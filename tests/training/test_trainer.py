@@ -244,6 +244,28 @@ def test_ctrl_c_is_passed_on(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_a_gpu(tmp_path: Path) -> None:
+    def half(steps: int) -> Outcome:
+        model = make(Linear)
+        model.to("cuda")
+        batch, config = task(model).batch, TrainingConfig(steps=steps, validate_every=10)
+        inputs, offsets = (part.cuda() for part in batch(0))
+
+        def validate() -> dict[str, float]:
+            return {"score": float((model.network(inputs) - offsets).square().mean().detach())}
+
+        outcome = train([Task(model, batch)], config, tmp_path, device="cuda", validate=validate)
+        assert model.network.weight.device.type == "cuda"
+        assert validate()["score"] == pytest.approx(outcome.best_score)
+        return outcome
+
+    first, second = half(20).best_score, half(40).best_score
+    assert first is not None
+    assert second is not None
+    assert second < first
+
+
 def test_nothing_is_printed(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
