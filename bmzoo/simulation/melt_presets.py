@@ -34,6 +34,7 @@ class MeltPreset:
     barostat_interval: int = 25
     trans_fraction: float = 0.62
     compressions: int = 100
+    """At least so many; more where chains do not give way."""
     steps_per_compression: int = 10
 
 
@@ -48,6 +49,7 @@ PRESETS = MappingProxyType(
             tolerance=0.15,
             friction=10.0,
             compressions=50,
+            steps_per_compression=5,
         ),
         "small": MeltPreset(
             n_chains=36, splits=(("train", 32), ("test", 24)), interval=6.0, hot=60.0, equilibration=60.0

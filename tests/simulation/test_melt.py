@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from openmm import OpenMMException
 from scipy.spatial.transform import Rotation
 
 from bmzoo.errors import InputError
 from bmzoo.molecules import polystyrene
 from bmzoo.molecules.stereo import hands
 from bmzoo.simulation import melt
+from bmzoo.simulation.condensed_run import CondensedRun, Exploded, positions_of
 from bmzoo.simulation.melt_checks import (
     check_state,
     check_structure,
@@ -21,6 +25,8 @@ from bmzoo.simulation.melt_checks import (
     trans_fraction,
     wrong_hands,
 )
+from bmzoo.simulation.melt_engine import MeltRun
+from bmzoo.simulation.melt_presets import PRESETS
 from bmzoo.simulation.polystyrene_chain import chain_from_torsions, draw_chain
 from bmzoo.systems.reference import Reference
 
@@ -94,6 +100,81 @@ def test_constrained_bonds_and_independent_melts(built: tuple[Path, list[str], l
         assert np.abs(lengths - field.bond_r0).max() < 2e-4
         first[name] = x
     assert np.abs(first["train"] - first["test"]).max() > 0.1
+
+
+@dataclass
+class Still(CondensedRun):
+    """One chain alone, begun at once; ``starts`` counts how often."""
+
+    starts: int = 0
+
+    def _start(self) -> tuple[np.ndarray, np.ndarray]:
+        self.starts += 1
+        chain = draw_chain(TOPOLOGY.graph, np.random.default_rng(self.explosions), trans_fraction=0.8)
+        return np.diag([6.0, 6.0, 6.0]), chain + 3.0
+
+
+def still(folder: Path) -> Still:
+    settings = replace(PRESETS["tiny"], n_chains=1, hot=0.1, equilibration=0.1, interval=0.1, timestep=0.001)
+    return Still(TOPOLOGY, settings, folder, 2, 1)
+
+
+def exploding(stage: str, times: int, seen: list[str]) -> Callable[[dict[str, Any]], None]:
+    """A listener that sees and lets the first reports of a stage be explosions."""
+
+    def listen(record: dict[str, Any]) -> None:
+        seen.append(record["stage"])
+        if record["stage"] == stage and seen.count(stage) <= times:
+            raise OpenMMException("Particle coordinate is NaN")
+
+    return listen
+
+
+def test_explosion_while_hot_begins_anew(tmp_path: Path) -> None:
+    run, seen = still(tmp_path), []
+    seeds = {run.derive_seed(0)}
+    run.run(exploding("hot", 2, seen))
+    assert seen == ["hot", "exploded"] * 2 + ["hot", "equilibrate", "produce", "produce"]
+    assert run.starts == 3
+    assert run.explosions == 2
+    assert run.derive_seed(0) not in seeds
+    assert [record["stage"] for record in run.read_log()] == ["hot", "equilibrate", "produce", "produce"]
+    assert np.isfinite(run.read_frames()[0]).all()
+
+
+def test_explosion_later_goes_on_from_the_checkpoint(tmp_path: Path) -> None:
+    run, seen = still(tmp_path), []
+    run.run(exploding("produce", 1, seen))
+    assert seen == ["hot", "equilibrate", "produce", "exploded", "produce", "produce"]
+    assert run.starts == 1
+
+
+def test_hopeless_run_says_so(tmp_path: Path) -> None:
+    run, seen = still(tmp_path), []
+    with pytest.raises(InputError, match=r"exploded 5 times \(Particle coordinate is NaN\); build it with"):
+        run.run(exploding("equilibrate", 99, seen))
+    assert (seen.count("exploded"), run.starts) == (5, 1)
+    # the next run still goes on from the checkpoint, with noise that was not tried
+    run.run()
+    assert run.starts == 1
+
+
+def test_stuck_chains_are_not_torn(tmp_path: Path) -> None:
+    """Two chains in the same place cannot be squeezed."""
+    settings = replace(PRESETS["tiny"], n_chains=2)
+    run = MeltRun(TOPOLOGY, settings, tmp_path, 1, 1)
+    box = np.diag([8.0, 5.0, 5.0])
+    chain = draw_chain(TOPOLOGY.graph, np.random.default_rng(0), trans_fraction=0.8)
+    context = run.context(box, 700.0, timestep=0.001, pressure=False, seed=1)
+    apart = np.array([1.6, 0.0, 0.0])
+    context.setPositions(np.concatenate([chain, chain + apart]))
+    assert not run._squeeze(context, box, np.array([0.3, 1.0, 1.0]))
+    np.testing.assert_allclose(
+        positions_of(context)[162:] - positions_of(context)[:162] - apart, 0.0, atol=1e-5
+    )
+    context.setPositions(np.concatenate([chain, chain + 0.02]))
+    with pytest.raises(Exploded, match="stuck in one another"):
+        run._squeeze(context, box, np.full(3, 1 - 1e-6))
 
 
 def test_refusals(tmp_path: Path, built: tuple[Path, list[str], list[str]]) -> None:
