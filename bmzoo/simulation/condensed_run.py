@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bmzoo.errors import InputError
 from bmzoo.molecules.topology import Topology
-from bmzoo.simulation.melt_presets import MeltPreset
+from bmzoo.simulation.melt_presets import RunPreset
 from bmzoo.simulation.openmm_system import build_system
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class CondensedRun(ABC):
     """
 
     topology: Topology
-    preset: MeltPreset
+    preset: RunPreset
     folder: Path
     frames: int
     seed: int
@@ -148,7 +148,7 @@ class CondensedRun(ABC):
         p = self.preset
         system = build_system(self.topology, p.n_chains, box, hydrogen_mass=p.hydrogen_mass)
         if pressure:
-            barostat = openmm.MonteCarloBarostat(p.pressure, temperature, p.barostat_interval)
+            barostat = self._barostat(temperature)
             barostat.setRandomNumberSeed(seed)
             system.addForce(barostat)
         integrator = openmm.LangevinMiddleIntegrator(temperature, p.friction, timestep)
@@ -157,6 +157,12 @@ class CondensedRun(ABC):
         context = openmm.Context(system, integrator, platform, {"Threads": str(self.threads)})
         context.setPeriodicBoxVectors(*box.tolist())
         return context
+
+    def _barostat(self, temperature: float) -> openmm.MonteCarloBarostat | openmm.MonteCarloFlexibleBarostat:
+        """Both kinds read the same parameters of a context."""
+        import openmm
+
+        return openmm.MonteCarloBarostat(self.preset.pressure, temperature, self.preset.barostat_interval)
 
     @abstractmethod
     def _start(self) -> tuple[Floats, Floats]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bmzoo.simulation.condensed_run import DALTON_PER_NM3, CondensedRun, Exploded, energy_of, positions_of
 from bmzoo.simulation.melt_checks import count_pierced_rings
 from bmzoo.simulation.melt_lattice import Conformer, chains_on_lattice
+from bmzoo.simulation.melt_presets import MeltPreset
 
 if TYPE_CHECKING:
     import openmm
@@ -29,6 +30,7 @@ SMALLEST_SQUEEZE = 1e-4
 class MeltRun(CondensedRun):
     """Molecules in random places, turns and conformations (``draw``, else those of polystyrene)."""
 
+    preset: MeltPreset
     draw: Conformer | None = None
 
     def _start(self) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""How long, how large, how hot: the presets of the polystyrene melt, as data."""
+"""How long, how large, how hot: what every preset says, and those of the polystyrene melt, as data."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from types import MappingProxyType
 
 
 @dataclass(frozen=True)
-class MeltPreset:
-    """Everything that decides what a melt recipe makes, but for the seed. ps, K, bar, g/mol.
+class RunPreset:
+    """What decides about the dynamics, but for the seed. ps, K, bar, g/mol.
 
-    ``splits`` are independent melts: name and number of frames, ``interval`` ps apart.
-    ``trans_fraction`` is what start torsions are drawn with; rejecting overlaps raises it by 0.1.
+    ``splits`` are independent runs: name and number of frames, ``interval`` ps apart.
     """
 
     n_chains: int
@@ -25,13 +24,22 @@ class MeltPreset:
     hot_temperature: float = 700.0
     pressure: float = 1.0
     density: float = 920.0
-    """kg/m3, of the published melt; the compression stops there, pressure takes over."""
+    """kg/m3, of the published frames; a melt's compression stops there, pressure takes over."""
     tolerance: float = 0.02
     """Allowed relative deviation of mean density and temperature."""
     timestep: float = 0.004
     hydrogen_mass: float | None = 3.0
     friction: float = 1.0
     barostat_interval: int = 25
+
+
+@dataclass(frozen=True)
+class MeltPreset(RunPreset):
+    """Everything that decides what a melt recipe makes, but for the seed.
+
+    ``trans_fraction`` is what start torsions are drawn with; rejecting overlaps raises it by 0.1.
+    """
+
     trans_fraction: float = 0.62
     compressions: int = 100
     """At least so many; more where chains do not give way."""

@@ -51,8 +51,13 @@ def draw_chain(
     )
 
 
-def chain_from_torsions(graph: MolecularGraph, torsions: Floats, rng: np.random.Generator) -> Floats:
-    """The chain with the given backbone torsions (radian, trans = pi), ``(n_atoms, 3)`` nm."""
+def chain_from_torsions(
+    graph: MolecularGraph, torsions: Floats, rng: np.random.Generator, *, end: float | None = None
+) -> Floats:
+    """The chain with the given backbone torsions (radian, trans = pi), ``(n_atoms, 3)`` nm.
+
+    ``end`` is the torsion of the last phenyl; drawn where ``None``.
+    """
     chain = ps.backbone()
     xyz = np.zeros((graph.n_atoms, 3))
     xyz[chain[1]] = [CC, 0.0, 0.0]
@@ -67,7 +72,7 @@ def chain_from_torsions(graph: MolecularGraph, torsions: Floats, rng: np.random.
         else:
             centre = chain[i]
             xyz[centre - 1], xyz[centre + 1] = xyz[centre] + CH * second, xyz[centre] + CH * first
-    _fill_ends(xyz, rng)
+    _fill_ends(xyz, rng.choice([np.pi, np.pi / 3, -np.pi / 3]) if end is None else end)
     return xyz
 
 
@@ -100,7 +105,7 @@ def _fill_phenyl(xyz: Floats, centre: int, direction: Floats, in_plane: Floats) 
             xyz[first + carbon + 1] = middle + (AR_AR + AR_H) * outward
 
 
-def _fill_ends(xyz: Floats, rng: np.random.Generator) -> None:
+def _fill_ends(xyz: Floats, last: float) -> None:
     """The methyl group at the first carbon, and CH2-phenyl at the last one."""
     chain = ps.backbone()
     hydrogens = (ps.FIRST_H, chain[0] + 1, chain[0] - 1)
@@ -109,9 +114,8 @@ def _fill_ends(xyz: Floats, rng: np.random.Generator) -> None:
             xyz[chain[2]], xyz[chain[1]], xyz[chain[0]], CH, TETRAHEDRAL, np.pi + 2 * np.pi / 3 * turn
         )
     end = chain[-1]
-    start = rng.choice([np.pi, np.pi / 3, -np.pi / 3])
     around = [
-        _place(xyz[chain[-3]], xyz[chain[-2]], xyz[end], 1.0, TETRAHEDRAL, start - 2 * np.pi / 3 * turn)
+        _place(xyz[chain[-3]], xyz[chain[-2]], xyz[end], 1.0, TETRAHEDRAL, last - 2 * np.pi / 3 * turn)
         - xyz[end]
         for turn in range(3)
     ]
