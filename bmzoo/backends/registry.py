@@ -18,6 +18,7 @@ GROUP = "bmzoo.backends"
 BUILT_IN = {
     "geometric": "bmzoo.backends.geometric.model:Geometric",
     "fragments": "bmzoo.backends.fragments.model:Fragments",
+    "voxel_gan": "bmzoo.backends.voxel_gan.model:VoxelGAN",
 }
 """What a plain checkout offers, where no package metadata is installed."""
 

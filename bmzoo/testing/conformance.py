@@ -47,12 +47,14 @@ class BackendConformance(TrainingConformance):
         config: changes of its defaults.
         n_library: reference frames that a backend with ``fitting="library"`` is given.
         tolerance: nm; how well symmetries must hold.
+        repeats: nm; how well the same seed must repeat itself in other batches.
     """
 
     backend: ClassVar[str] = ""
     config: ClassVar[Mapping[str, Any]] = {}
     n_library: ClassVar[int] = 40
     tolerance: ClassVar[float] = 1e-3
+    repeats: ClassVar[float] = 1e-6
 
     def make(self, topology: Topology) -> Backmapper:
         """A backmapper that is ready to use."""
@@ -135,17 +137,18 @@ class BackendConformance(TrainingConformance):
         backmapper, frames = self._ready(4)
         together = list(backmapper.backmap(frames, seed=SEED))
         alone = [next(iter(backmapper.backmap([frame], seed=SEED))) for frame in reversed(frames)]
-        assert_same(reversed(alone), together, 1e-6)
+        assert_same(reversed(alone), together, self.repeats)
 
     def test_same_seed_same_frames_twice(self) -> None:
         backmapper, frames = self._ready(3)
-        assert_same(backmapper.backmap(frames, seed=SEED), backmapper.backmap(frames, seed=SEED), 1e-6)
+        once, again = (backmapper.backmap(frames, seed=SEED) for _ in range(2))
+        assert_same(once, again, self.repeats)
 
     def test_more_samples_leave_the_first_ones_alone(self) -> None:
         backmapper, frames = self._ready(2)
         few = [f for f in backmapper.backmap(frames, n_samples=2, seed=SEED) if f.sample == 0]
         one = backmapper.backmap(frames, n_samples=1, seed=SEED)
-        assert_same(few, one, 1e-6)
+        assert_same(few, one, self.repeats)
 
     def test_samples_and_seeds_differ_if_generative(self) -> None:
         if not get_backend(self.backend).capabilities.generative:
@@ -197,6 +200,8 @@ class BackendConformance(TrainingConformance):
         back = atoms.reshape(len(beads), topology.n_atoms, 3)[::-1]
         if backmapper.capabilities.generative:
             centres = back.mean(axis=1) - beads.mean(axis=1)
+            if backmapper.capabilities.fitting == "gradient":
+                raise SkipTest("untrained networks place atoms anywhere")
             assert np.linalg.norm(centres, axis=1).max() < FAR, "atoms do not follow their own beads"
         else:
             direct = next(iter(backmapper.backmap(frames, seed=SEED))).positions

@@ -15,6 +15,9 @@ class TrainingConfig(BaseModel):
     ema: float = Field(
         0.999, ge=0, lt=1, description="decay per step of the weights' moving average; 0: none"
     )
+    decay: float = Field(
+        1.0, gt=0, le=1, description="share of the learning rates that is left at the end; they fall evenly"
+    )
     gradient_clip: float | None = Field(None, gt=0, description="largest norm of a part's gradient")
     max_skipped: int = Field(
         100, ge=1, description="steps in a row with a loss that is no number before it stops"

@@ -31,6 +31,9 @@ class TrainingModule(LightningModule):  # type: ignore[misc]
         self.tasks, self.config, self.seed = tasks, config, seed
         self.networks = tasks[0].model.module
         self.parts: dict[str, Optimizer] = tasks[0].model.optimizers()
+        self._rates = {
+            name: [group["lr"] for group in optimizer.param_groups] for name, optimizer in self.parts.items()
+        }
         self.step = self.skipped = self.in_a_row = 0
         self.losses: dict[str, tuple[float, int]] = {}
         self.finished = False
@@ -50,6 +53,13 @@ class TrainingModule(LightningModule):  # type: ignore[misc]
     def out_of_budget(self) -> bool:
         minutes = self.config.minutes
         return self.step >= self.config.steps or (minutes is not None and self.seconds >= 60 * minutes)
+
+    @property
+    def progress(self) -> float:
+        """Share of the steps, or of the minutes, that is over: whichever is more."""
+        minutes = self.config.minutes
+        timed = 0.0 if minutes is None else self.seconds / (60 * minutes)
+        return min(1.0, max(self.step / self.config.steps, timed))
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Hook of Lightning."""
@@ -73,6 +83,10 @@ class TrainingModule(LightningModule):  # type: ignore[misc]
                 f"step {step} is for '{part}', but there is an optimiser for {', '.join(self.parts)}"
             )
         optimizer = self.parts[part]
+        if self.config.decay < 1:
+            share = self.config.decay**self.progress
+            for group, rate in zip(optimizer.param_groups, self._rates[part], strict=True):
+                group["lr"] = rate * share
         self.toggle_optimizer(optimizer)  # spares the gradients of what does not move
         try:
             losses = model.training_step(batch, step)

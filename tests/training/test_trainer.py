@@ -197,6 +197,24 @@ def test_losses_that_are_no_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         run(tmp_path / "many", Sick, max_skipped=4)
 
 
+def test_learning_rates_fall(tmp_path: Path) -> None:
+    found = []
+
+    class Watched(Linear):
+        def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+            if not hasattr(self, "kept"):
+                self.kept = super().optimizers()
+            return self.kept
+
+        def training_step(self, batch: Any, step: int) -> Losses:
+            found.append(next(iter(self.kept.values())).param_groups[0]["lr"])
+            return super().training_step(batch, step)
+
+    model = Watched(toy_topology(), LinearConfig(learning_rate=0.01))
+    train([task(model)], TrainingConfig(steps=20, decay=0.01), tmp_path, seed=1)
+    assert found == pytest.approx([0.01 * 0.01 ** (step / 20) for step in range(20)])
+
+
 def test_gradients_are_clipped(tmp_path: Path) -> None:
     class Plain(Linear):
         def optimizers(self) -> dict[str, torch.optim.Optimizer]:

@@ -1,0 +1,1 @@
+"""Autoregressive placement of atoms on voxels, by an adversarially trained generator."""

@@ -1,0 +1,156 @@
+"""Training data: scenes cut from reference frames, with what has been placed at that time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bmzoo.backends.inputs import BeadReader
+from bmzoo.backends.voxel_gan.observation import Observer, Scene
+from bmzoo.backends.voxel_gan.surroundings import Surroundings, find_surroundings
+from bmzoo.errors import InputError
+from bmzoo.frames.frame import PairedFrames
+from bmzoo.frames.periodic import nearest_image_of
+from bmzoo.frames.random import random_stream
+
+NOWHERE = 100.0
+"""nm; where the particle is that fills up columns."""
+JITTER = 0.1
+"""How far other molecules are ahead or behind in the first pass, as a share of their atoms."""
+
+
+class Batch(NamedTuple):
+    """``atoms`` ``(batch, n_steps)``: the sequence of every scene, -1 at its end."""
+
+    scene: Scene
+    atoms: Tensor
+
+
+class TrainingSet:
+    """Reference frames, ready to be cut.
+
+    Args:
+        observer: of the molecule.
+        pairs: reference frames.
+        seed: of all batches.
+        limit: frames that are kept; of more, evenly spaced ones.
+
+    Raises:
+        InputError: no frames.
+    """
+
+    def __init__(
+        self, observer: Observer, pairs: Iterable[PairedFrames], *, seed: int, limit: int = 10_000
+    ) -> None:
+        self.template, self.layout = observer.template, observer.layout
+        self.seed, self.batch = seed, self.template.config.batch
+        read = BeadReader(self.template.topology)
+        kept = list(pairs)
+        kept = kept[:: -(-len(kept) // limit) or 1]
+        self._frames: list[tuple[NDArray[np.float32], Surroundings]] = []
+        for pair in kept:
+            beads = read(pair.coarse)
+            atoms = np.asarray(pair.atomistic.positions, dtype=float).reshape(len(beads), -1, 3)
+            box = None if pair.atomistic.box is None else np.asarray(pair.atomistic.box, dtype=float)
+            if box is not None:
+                shift = self.template.topology.mapping.apply(atoms.reshape(-1, 3)).reshape(beads.shape)
+                atoms = atoms + (nearest_image_of(shift, beads, box) - shift)[:, :1]
+            every = np.concatenate([atoms.reshape(-1, 3), beads.reshape(-1, 3), [[NOWHERE] * 3]])
+            around = find_surroundings(self.template, self.layout, beads, box)
+            self._frames.append((every.astype(np.float32), around))
+        if not self._frames:
+            raise InputError("there are no reference frames to train on")
+        n_beads = self.template.topology.n_beads
+        self._rank = np.concatenate([self.template.rank, self.template.rank, np.full(n_beads, -1)])
+        self._own = observer.own.numpy()
+        self._trained = np.flatnonzero(self.template.alone < 0)
+        self._n_heavy = int((~self.template.is_hydrogen).sum())
+        self._sequences = _sequences(self.template.order, self.template.owners, self.template.is_hydrogen)
+
+    def hands(self) -> NDArray[np.float32]:
+        """``(n_atoms,)`` the template's hands; where they are free and all frames agree, the frames'.
+
+        Hydrogens of a CH2 group are told apart by their labels, which a file orders as it likes.
+        """
+        triple, n = self.template.triple, self.template.n_atoms
+        summed, count = np.zeros(n), 0
+        for particles, around in self._frames[:100]:
+            n_molecules = around.n_beads // self.template.topology.n_beads
+            x = particles[: n_molecules * n].reshape(n_molecules, n, 3)
+            p, a, b = (x[:, triple[:, k]] for k in range(3))
+            summed += np.sign((np.cross(a - p, b - p) * (x - p)).sum(-1)).sum(0)
+            count += n_molecules
+        mean = summed / count
+        agreed = (triple[:, 0] >= 0) & (np.abs(mean) > 0.9)
+        return np.where(agreed, np.sign(mean), self.template.hand).astype(np.float32)
+
+    def __call__(self, step: int, *, whole: bool = False) -> Batch:
+        """The batch of a step: single placements, or whole sequences of a bead's atoms."""
+        rng, config = random_stream(self.seed, step), self.template.config
+        frames = np.sort(rng.integers(len(self._frames), size=self.batch))
+        atoms = self._trained[rng.integers(len(self._trained), size=self.batch)]
+        width = max(self._frames[frame][1].particles.shape[1] for frame in frames)
+        positions = np.full((self.batch, width, 3), NOWHERE, dtype=np.float32)
+        columns = np.zeros((self.batch, width), dtype=np.int64)
+        molecules = np.full((self.batch, width), -1, dtype=np.int64)
+        n_beads = self.template.topology.n_beads
+        for frame in np.unique(frames):
+            particles, around = self._frames[frame]
+            rows = np.flatnonzero(frames == frame)
+            n_molecules = around.n_beads // n_beads
+            beads = rng.integers(n_molecules, size=len(rows)) * n_beads + self.template.owners[atoms[rows]]
+            index = around.particles[beads]
+            last = index.shape[1]
+            centre = particles[n_molecules * self.template.n_atoms + beads]
+            positions[rows, :last] = particles[index] + around.shifts[beads] - centre[:, None]
+            columns[rows, :last] = around.columns[beads]
+            there = index < len(particles) - 1
+            molecules[rows, :last] = np.where(there, index // self.template.n_atoms, -1)
+        first = atoms if not whole else np.array([self._sequences[a][0] for a in atoms])
+        visible = self._visible(rng, first, columns, molecules)
+        steps = [[a] for a in atoms.tolist()] if not whole else [self._sequences[a] for a in atoms.tolist()]
+        padded = np.full((self.batch, max(map(len, steps))), -1, dtype=np.int64)
+        for row, sequence in enumerate(steps):
+            padded[row, : len(sequence)] = sequence
+        noise = config.bead_noise * (columns >= 2 * self.template.n_atoms)
+        if not whole:
+            noise = noise + config.atom_noise * rng.random(self.batch)[:, None] * visible
+        positions += rng.standard_normal(positions.shape, dtype=np.float32) * noise[..., None].astype(
+            np.float32
+        )
+        scene = Scene(*(torch.from_numpy(x) for x in (positions, visible, columns)))
+        return Batch(scene, torch.from_numpy(padded))
+
+    def _visible(
+        self,
+        rng: np.random.Generator,
+        atoms: NDArray[np.int64],
+        columns: NDArray[np.int64],
+        molecules: NDArray[np.int64],
+    ) -> NDArray[np.bool_]:
+        """Half of the scenes as in the first pass, half as in a sweep, where everything is placed."""
+        n, n_heavy = self.template.n_atoms, self._n_heavy
+        rank, hydrogen = self.template.rank[atoms], self.template.is_hydrogen[atoms]
+        end = np.where(hydrogen, n, n_heavy)
+        ahead = rng.normal(0, JITTER * n, size=(len(atoms), int(molecules.max(initial=0)) + 1))
+        ahead = np.take_along_axis(ahead, molecules.clip(0), axis=1)
+        limit = rank[:, None] + np.where(columns < n, 0, ahead)
+        limit = np.clip(limit, np.where(hydrogen, n_heavy, 0)[:, None], end[:, None])
+        sweep = rng.random(len(atoms)) < 0.5
+        limit[sweep] = end[sweep, None]
+        return (self._rank[columns] < limit) & (molecules >= 0)
+
+
+def _sequences(
+    order: NDArray[np.int64], owners: NDArray[np.int64], is_hydrogen: NDArray[np.bool_]
+) -> dict[int, list[int]]:
+    """For every atom, the atoms of its bead and phase in the order of generation."""
+    groups: dict[tuple[int, bool], list[int]] = {}
+    for atom in order.tolist():
+        groups.setdefault((int(owners[atom]), bool(is_hydrogen[atom])), []).append(atom)
+    return {atom: group for group in groups.values() for atom in group}

@@ -1,0 +1,73 @@
+"""Which atoms are placed together: none that sees another one.
+
+An atom sees the atoms of the beads around its own. Beads that do not see one another are
+conditionally independent given the rest, so that one batch can hold an atom of each
+(chromatic Gibbs sampling: Gonzalez et al., AISTATS 2011).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bmzoo.backends.voxel_gan.surroundings import Surroundings
+from bmzoo.backends.voxel_gan.template import Template
+
+Ints = NDArray[np.int64]
+
+
+class Schedule:
+    """Steps of a pass over one frame.
+
+    A step is two arrays, beads of the frame and atoms of the molecule, one atom a bead.
+    It depends on the frame alone, not on what is drawn beside it.
+    """
+
+    def __init__(self, template: Template, around: Surroundings) -> None:
+        self._template = template
+        self._n_beads = template.topology.n_beads
+        self._masks = [int.from_bytes(row.tobytes(), "little") for row in _packed(around)]
+        drawn = [a for a in template.order.tolist() if template.alone[a] < 0]
+        self._phases = [[a for a in drawn if template.is_hydrogen[a] == h] for h in (False, True)]
+
+    def first_pass(self, phase: int) -> Iterator[tuple[Ints, Ints]]:
+        """Every molecule in its order of generation, all molecules together; heavy atoms or hydrogens."""
+        n_molecules = len(self._masks) // self._n_beads
+        owners = self._template.owners
+        queue = [(int(owners[a]), a) for a in self._phases[phase]]
+        queues = [[(m * self._n_beads + b, a) for b, a in queue] for m in range(n_molecules)]
+        return self._rounds(queues)
+
+    def sweep(self, phase: int) -> Iterator[tuple[Ints, Ints]]:
+        """Every bead's atoms in their order, in whatever order of beads lets most go together."""
+        owners = self._template.owners
+        of_bead: list[list[int]] = [[] for _ in range(self._n_beads)]
+        for atom in self._phases[phase]:
+            of_bead[owners[atom]].append(atom)
+        queues = [[(bead, a) for a in of_bead[bead % self._n_beads]] for bead in range(len(self._masks))]
+        return self._rounds(queues)
+
+    def _rounds(self, queues: Sequence[Sequence[tuple[int, int]]]) -> Iterator[tuple[Ints, Ints]]:
+        """Takes from every queue in turn, the longest first, what sees nothing that was taken."""
+        place = [0] * len(queues)
+        left = [len(queue) for queue in queues]
+        waiting = [q for q, n in enumerate(left) if n]
+        while waiting:
+            waiting.sort(key=lambda q: -left[q])
+            blocked, beads, atoms = 0, [], []
+            for q in waiting:
+                bead, atom = queues[q][place[q]]
+                if not blocked >> bead & 1:
+                    blocked |= self._masks[bead]
+                    beads.append(bead)
+                    atoms.append(atom)
+                    place[q] += 1
+                    left[q] -= 1
+            waiting = [q for q in waiting if left[q]]
+            yield np.array(beads, dtype=np.int64), np.array(atoms, dtype=np.int64)
+
+
+def _packed(around: Surroundings) -> NDArray[np.uint8]:
+    return np.packbits(around.adjacent, axis=1, bitorder="little")

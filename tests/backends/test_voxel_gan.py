@@ -1,0 +1,343 @@
+"""The voxel GAN: tables, surroundings, schedule, energies, scores, and that it learns."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bmzoo.backends.backmapper import Backmapper
+from bmzoo.backends.voxel_gan.bonds import BondLengths
+from bmzoo.backends.voxel_gan.config import VoxelGANConfig
+from bmzoo.backends.voxel_gan.data import TrainingSet
+from bmzoo.backends.voxel_gan.energy import CONSTRAINT, AtomEnergy
+from bmzoo.backends.voxel_gan.losses import energy_score
+from bmzoo.backends.voxel_gan.model import VoxelGAN
+from bmzoo.backends.voxel_gan.observation import Observer, Scene
+from bmzoo.backends.voxel_gan.sampler import Sampler, _State
+from bmzoo.backends.voxel_gan.schedule import Schedule
+from bmzoo.backends.voxel_gan.surroundings import find_surroundings
+from bmzoo.backends.voxel_gan.template import make_template
+from bmzoo.errors import InputError
+from bmzoo.frames.datasets import pairs
+from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.molecules.topology import Topology
+from bmzoo.representations.energies import Energies
+from bmzoo.systems import load_system
+from bmzoo.testing.conformance import BackendConformance
+from bmzoo.testing.toys import toy_pairs, toy_topology
+
+SMALL = VoxelGANConfig(features=4, hidden=16, noise=4, batch=16, draws=2, cells=4, edge=1.0)
+NARROW = np.array([[2.2, 0.0, 0.0], [-0.9, 2.3, 0.0], [0.8, -0.7, 2.1]])
+
+
+class TestVoxelGAN(BackendConformance):
+    backend = "voxel_gan"
+    config = {  # noqa: RUF012
+        "features": 4,
+        "hidden": 16,
+        "batch": 8,
+        "cells": 4,
+        "supervised": 2,
+        "critic_steps": 2,
+        "frames": 3,
+        "sweeps": 1,
+    }
+    repeats = 1e-4
+
+
+class TestVoxelGANAsPublished(BackendConformance):
+    backend = "voxel_gan"
+    config = {  # noqa: RUF012
+        "features": 4,
+        "hidden": 16,
+        "batch": 8,
+        "cells": 4,
+        "supervised": 0,
+        "frame": "bead",
+        "readout": "density",
+        "neighbours": 0,
+        "draws": 2,
+        "critic_steps": 1,
+        "sweeps": 1,
+        "hold_bonds": False,
+    }
+    repeats = 1e-4
+
+    def make(self, topology: Topology) -> Backmapper:
+        """A density is flat before training: its mean hardly moves with the noise."""
+        model = super().make(topology)
+        with torch.no_grad():
+            model.generator.decoder.out.weight.mul_(100)
+        return model
+
+
+@pytest.fixture(scope="module")
+def melt() -> tuple[VoxelGAN, PairedFrames]:
+    system = load_system("sps")
+    assert system.reference is not None
+    frame = next(system.reference.frames("train"))
+    torch.manual_seed(0)
+    model = VoxelGAN(system.topology, SMALL)
+    return model, next(pairs([frame], system.topology.mapping))
+
+
+@pytest.mark.parametrize("order", ["depth-first", "breadth-first", "random"])
+@pytest.mark.parametrize("name", ["sps", "adp", "cln"])
+def test_tables_refer_to_what_is_placed_before(name: str, order: str) -> None:
+    topology = load_system(name).topology
+    template = make_template(topology, SMALL.model_copy(update={"order": order}))
+    n = topology.n_atoms
+    assert sorted(template.rank) == list(range(n))
+    assert (template.rank[~template.is_hydrogen] < (~template.is_hydrogen).sum()).all()
+    for atom in range(n):
+        for other in (template.origin[atom], *template.axes[atom], *template.triple[atom]):
+            if 0 <= other < n:
+                assert template.rank[other] < template.rank[atom]
+    assert (template.slots[~template.is_hydrogen] < 0).any() or n < SMALL.neighbours
+    for atom in np.flatnonzero(~template.is_hydrogen):
+        slots = template.slots[atom]
+        assert not template.is_hydrogen[slots[slots >= 0]].any(), "a heavy atom does not see hydrogens"
+
+
+@pytest.mark.parametrize("name", ["sps", "cln", "adp"])
+def test_hands_are_those_of_the_reference(name: str) -> None:
+    system = load_system(name)
+    assert system.reference is not None
+    model = VoxelGAN(system.topology, SMALL)
+    frames = pairs(system.reference.frames("train", 0, 20), system.topology.mapping)
+    training = TrainingSet(model.observer, frames, seed=0)
+    template = model.observer.template
+    centres = set(system.topology.graph.stereocentres[:, 0].tolist())
+    of_centre = np.array([p in centres for p in template.triple[:, 0]])
+    assert of_centre.any()
+    assert (training.hands()[of_centre] == template.hand[of_centre]).all()
+
+
+def test_surroundings_hold_every_image_within_the_cutoff() -> None:
+    rng = np.random.default_rng(2)
+    topology = toy_topology()
+    template = make_template(topology, SMALL.model_copy(update={"cutoff": 0.9}))
+    observer = Observer(template)
+    beads = rng.random((4, 1, 3)) @ NARROW + rng.normal(0, 0.15, (4, topology.n_beads, 3))
+    around = find_surroundings(template, observer.layout, beads, NARROW)
+    flat = beads.reshape(-1, 3)
+    shifts = np.array(list(product((-2, -1, 0, 1, 2), repeat=3))) @ NARROW
+    nowhere = 4 * (topology.n_atoms + topology.n_beads)
+    first_bead = 4 * topology.n_atoms
+    for bead in range(len(flat)):
+        every = flat[None] + shifts[:, None] - flat[bead]
+        expected = {(b, *shifts[s].round(3)) for s, b in np.argwhere(np.linalg.norm(every, axis=2) < 0.9)}
+        seen = (around.particles[bead] >= first_bead) & (around.particles[bead] < nowhere)
+        found = [
+            (int(p) - first_bead, *shift.astype(float).round(3))
+            for p, shift in zip(around.particles[bead][seen], around.shifts[bead][seen], strict=True)
+        ]
+        assert len(found) == len(set(found)), "a bead is there twice"
+        assert {tuple(map(float, f)) for f in expected} <= {tuple(map(float, f)) for f in found}
+        own_atoms = np.flatnonzero(template.owners == bead % topology.n_beads)
+        assert set(own_atoms + bead // topology.n_beads * topology.n_atoms) <= set(around.particles[bead])
+
+
+def test_no_two_atoms_placed_together_see_one_another(melt: tuple[VoxelGAN, PairedFrames]) -> None:
+    model, pair = melt
+    template, layout = model.observer.template, model.observer.layout
+    beads = np.asarray(pair.coarse.positions, dtype=float).reshape(-1, 20, 3)
+    around = find_surroundings(template, layout, beads, np.asarray(pair.coarse.box, dtype=float))
+    schedule = Schedule(template, around)
+    owners, n_atoms = template.owners, template.n_atoms
+    n_all = len(beads) * n_atoms
+    for steps, in_order in (
+        ([*schedule.first_pass(0), *schedule.first_pass(1)], True),
+        ([*schedule.sweep(0), *schedule.sweep(1)], False),
+    ):
+        placed: list[int] = []
+        for of_beads, atoms in steps:
+            assert (owners[atoms] == of_beads % 20).all()
+            now = set((of_beads // 20 * n_atoms + atoms).tolist())
+            placed += now
+            for bead, atom in zip(of_beads, atoms, strict=True):
+                seen = set(around.particles[bead][around.particles[bead] < n_all].tolist())
+                assert not seen & (now - {int(bead // 20 * n_atoms + atom)})
+        assert len(placed) == len(set(placed)) == n_all - (template.alone >= 0).sum() * len(beads)
+        if in_order:
+            for molecule in range(len(beads)):
+                ranks = [template.rank[a % n_atoms] for a in placed if a // n_atoms == molecule]
+                assert ranks == sorted(ranks)
+
+
+def test_results_do_not_depend_on_the_batch(melt: tuple[VoxelGAN, PairedFrames]) -> None:
+    model, pair = melt
+    topology = model.topology
+    beads = np.asarray(pair.coarse.positions).reshape(-1, 20, 3)[:3].reshape(-1, 3)
+    frames = [dataclasses.replace(Frame(beads, box=pair.coarse.box), index=i) for i in range(2)]
+    every = []
+    for placements, side_by_side in ((1024, 8), (3, 1)):
+        settings = SMALL.model_copy(update={"placements": placements, "frames": side_by_side, "sweeps": 1})
+        other = VoxelGAN(topology, settings)
+        other.load_state(model.state())
+        # rounding grows along the chain of an untrained network
+        for part in (other.module, other.observer, other.bonds):
+            part.double()
+        every.append([f.positions for f in other.backmap(frames, n_samples=2, seed=3)])
+    assert np.abs(np.array(every[0]) - np.array(every[1])).max() < 1e-6
+
+
+def test_training_and_drawing_see_the_same(melt: tuple[VoxelGAN, PairedFrames]) -> None:
+    model, pair = melt
+    observer = model.observer
+    beads = np.asarray(pair.coarse.positions, dtype=float).reshape(-1, 20, 3)
+    sampler = Sampler(observer, model.generator, None, None, None)
+    (unit,) = sampler.units(beads, np.asarray(pair.coarse.box, dtype=float), [(0, 0, 0)])
+    state = _State(observer, [unit])
+    n_all = len(beads) * model.topology.n_atoms
+    state.positions[:n_all] = torch.as_tensor(np.asarray(pair.atomistic.positions, dtype=np.float32))
+    state.visible[:n_all] = True
+    training = TrainingSet(observer, [pair], seed=0)
+    training.template.config.__dict__.update(bead_noise=0.0, atom_noise=0.0)
+    batch = training(0)
+    atoms = batch.atoms[:, 0]
+    full = batch.scene._replace(visible=batch.scene.positions.abs().amax(-1) < 50)
+    seen = observer(full, atoms)
+    for row, atom in enumerate(atoms.tolist()):
+        molecules = np.arange(len(beads)) * 20 + int(observer.template.owners[atom])
+        scenes = state.scene(np.zeros(len(molecules), dtype=int), molecules)
+        others = observer(scenes, torch.full((len(molecules),), atom))
+        gaps = (others.voxels - seen.voxels[row]).abs().flatten(1).amax(1)
+        gaps = gaps + (others.vectors - seen.vectors[row]).abs().flatten(1).amax(1)
+        assert gaps.min() < 1e-4
+        if row > 5:
+            break
+
+
+def test_a_placement_turns_with_its_surroundings(melt: tuple[VoxelGAN, PairedFrames]) -> None:
+    model, pair = melt
+    batch = TrainingSet(model.observer, [pair], seed=0)(1)
+    atoms, noise = batch.atoms[:, 0], torch.randn(len(batch.atoms), 1, SMALL.noise)
+    turn = torch.linalg.qr(torch.randn(3, 3))[0]
+    turn = turn * torch.linalg.det(turn).sign()
+    seen = model.observer(batch.scene, atoms)
+    turned = model.observer(batch.scene._replace(positions=batch.scene.positions @ turn), atoms)
+    placed = seen.to_scene(model.generator(seen, noise)) @ turn
+    assert torch.allclose(turned.to_scene(model.generator(turned, noise)), placed, atol=1e-4)
+    mirrored = model.observer(batch.scene._replace(positions=-batch.scene.positions), atoms)
+    image = -mirrored.to_scene(model.generator(mirrored, noise))
+    there = ~torch.isclose(image, seen.to_scene(model.generator(seen, noise)), atol=1e-4).all(-1)
+    assert there.any(), "it must tell mirror images apart"
+
+
+def test_energy_of_an_atom_is_what_the_box_gains() -> None:
+    system = load_system("cln")
+    assert system.reference is not None
+    assert system.topology.force_field is not None
+    field = dataclasses.replace(system.topology.force_field, gb_radii=None, gb_scales=None)
+    topology = dataclasses.replace(system.topology, force_field=field)
+    model = VoxelGAN(topology, SMALL.model_copy(update={"cutoff": 3.0, "bead_noise": 0.0, "atom_noise": 0.0}))
+    frame = next(system.reference.frames("test"))
+    batch = TrainingSet(model.observer, pairs([frame], topology.mapping), seed=0)(0)
+    energy, every = AtomEnergy(model.observer, field), Energies(field)
+    x = torch.as_tensor(np.asarray(frame.positions, dtype=np.float64))
+    for row, atom in enumerate(batch.atoms[:6, 0].tolist()):
+        owner = model.observer.template.owners[atom]
+        scene = Scene(*(part[row : row + 1] for part in batch.scene))
+        scene = scene._replace(visible=scene.positions.abs().amax(-1) < 50)
+        centre = torch.as_tensor(topology.mapping.apply(frame.positions)[owner])
+        moved = x.clone()
+        moved[atom] += torch.tensor([0.01, -0.004, 0.007])
+        places = torch.stack([x[atom], moved[atom]])[None].sub(centre).float()
+        mine = torch.stack(list(energy(scene, torch.tensor([atom]), places).values())).sum(0)[0]
+        held = [k for k, pair in enumerate(field.constraints.tolist()) if atom in pair]
+        stretched = 0.0
+        for k in held:
+            i, j = field.constraints[k]
+            lengths = [float(torch.linalg.vector_norm(p[i] - p[j])) for p in (x, moved)]
+            stretched += (
+                CONSTRAINT
+                / 2
+                * sum(s * (r - field.constraint_r0[k]) ** 2 for s, r in zip((-1, 1), lengths, strict=True))
+            )
+        gained = float(every(moved) - every(x)) + stretched
+        assert float(mine[1] - mine[0]) == pytest.approx(gained, rel=2e-3, abs=0.2)
+
+
+def test_constrained_bonds_are_held(melt: tuple[VoxelGAN, PairedFrames]) -> None:
+    model, pair = melt
+    batch = TrainingSet(model.observer, [pair], seed=4)(0)
+    atoms = batch.atoms[:, 0]
+    true = batch.scene.positions[torch.arange(len(atoms)), model.observer.own[atoms]]
+    bonds = BondLengths(model.observer)
+    placed = bonds(batch.scene, atoms, true[:, None] + 0.02 * torch.randn(len(atoms), 3, 3))
+    others, there = model.observer.take(batch.scene, bonds.columns[atoms])
+    length = (placed[:, :, None] - others[:, None]).norm(dim=-1)
+    one = there.sum(1) == 1
+    off = ((length - bonds.lengths[atoms][:, None]).abs() * there[:, None])[one]
+    assert one.any()
+    assert off.max() < 1e-5
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1000))
+def test_energy_score_is_lowest_for_the_right_width(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    target = torch.randn(4000, 3, generator=generator)
+    drawn = torch.randn(4000, 4, 3, generator=generator)
+    right, narrow, wide, off = (
+        energy_score(s, target).mean() for s in (drawn, 0.5 * drawn, 1.6 * drawn, drawn + 0.5)
+    )
+    assert right < min(narrow, wide, off)
+
+
+def test_choices_lower_the_energy_and_need_what_they_need() -> None:
+    system = load_system("adp")
+    assert system.reference is not None
+    coarse = [pair.coarse for pair in pairs(system.reference.frames("test", 0, 20), system.topology.mapping)]
+    torch.manual_seed(1)
+    model = VoxelGAN(system.topology, SMALL)
+    field = Energies(dataclasses.replace(system.topology.force_field, gb_radii=None, gb_scales=None))
+    found = {}
+    for choice in ("plain", "lowest", "boltzmann"):
+        update = {"choice": choice, "candidates": 12, "sweeps": 0}
+        other = VoxelGAN(system.topology, SMALL.model_copy(update=update))
+        other.load_state(model.state())
+        every = [torch.as_tensor(f.positions) for f in other.backmap(coarse, seed=0)]
+        found[choice] = float(torch.stack([field(x).log() for x in every]).median())
+    assert found["lowest"] < found["plain"]
+    assert found["boltzmann"] < found["plain"]
+    bare = VoxelGAN(toy_topology(), SMALL.model_copy(update={"choice": "lowest", "candidates": 2}))
+    with pytest.raises(InputError, match="needs a force field"):
+        list(bare.backmap([next(toy_pairs(1)).coarse], seed=0))
+
+
+def test_another_chemistry_is_refused_or_shared() -> None:
+    octane, cumene, sps = (load_system(name).topology for name in ("octane", "cumene", "sps"))
+    both = SMALL.model_copy(update={"classes": ("C3", "C4", "H(C3)", "H(C4)"), "bead_types": ("A", "B")})
+    one, other, third = (VoxelGAN(topology, both) for topology in (octane, cumene, sps))
+    other.adopt(one)
+    assert other.generator is one.generator
+    third.load_state(one.state())
+    with pytest.raises(InputError, match="do not know"):
+        VoxelGAN(load_system("adp").topology, both)
+    with pytest.raises(InputError, match="bead_types"):
+        VoxelGAN(octane, SMALL).adopt(VoxelGAN(sps, SMALL))
+
+
+def test_it_learns_one_frame(melt: tuple[VoxelGAN, PairedFrames]) -> None:
+    _, pair = melt
+    torch.manual_seed(0)
+    settings = SMALL.model_copy(update={"batch": 64, "hidden": 32, "rate": 3e-3})
+    model = VoxelGAN(load_system("sps").topology, settings)
+    batches = model.training_batches([pair], seed=0)
+    optimizer = model.optimizers()["generator"]
+    scores = []
+    for step in range(60):
+        losses = model.training_step(batches(step), step)
+        optimizer.zero_grad()
+        losses["total"].backward()
+        optimizer.step()
+        scores.append(float(losses["score"]))
+    assert np.mean(scores[-10:]) < 0.5 * np.mean(scores[:5])
