@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,8 @@ class CondensedRun(ABC):
     frames: int
     seed: int
     threads: int = 1
+
+    barostat: ClassVar[str] = "MonteCarloBarostat, isotropic"
 
     _listener: Callable[[dict[str, Any]], None] | None = field(default=None, init=False, repr=False)
 
@@ -163,6 +165,11 @@ class CondensedRun(ABC):
         import openmm
 
         return openmm.MonteCarloBarostat(self.preset.pressure, temperature, self.preset.barostat_interval)
+
+    @property
+    @abstractmethod
+    def history(self) -> str:
+        """What came before the first frame, in words."""
 
     @abstractmethod
     def _start(self) -> tuple[Floats, Floats]:

@@ -25,10 +25,10 @@ class CrystalPreset(RunPreset):
 
 _BETA = CrystalPreset(
     n_chains=36,
-    splits=(("test", 12),),
+    splits=(("test", 10),),
     interval=4.0,
     hot=4.0,
-    equilibration=76.0,
+    equilibration=36.0,
     temperature=313.0,
     hot_temperature=313.0,
     density=1044.0,

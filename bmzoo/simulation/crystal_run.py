@@ -24,6 +24,16 @@ class CrystalRun(CondensedRun):
 
     preset: CrystalPreset
 
+    barostat = "MonteCarloFlexibleBarostat, molecules rigid"
+
+    @property
+    def history(self) -> str:
+        p = self.preset
+        return (
+            f"one {p.phase} crystal of {p.repeats[0]} x {p.repeats[1]} ideal cells, minimised; first frame "
+            f"after {p.hot + p.equilibration + p.interval:g} ps at {p.temperature:g} K"
+        )
+
     def _start(self) -> tuple[Floats, Floats]:
         import openmm
 

@@ -33,6 +33,14 @@ class MeltRun(CondensedRun):
     preset: MeltPreset
     draw: Conformer | None = None
 
+    @property
+    def history(self) -> str:
+        p = self.preset
+        return (
+            f"one melt, built on its own; first frame {p.hot:g} ps at {p.hot_temperature:g} K and "
+            f"{p.equilibration + p.interval:g} ps at {p.temperature:g} K after the compression"
+        )
+
     def _start(self) -> tuple[Floats, Floats]:
         import openmm
 

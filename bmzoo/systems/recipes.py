@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bmzoo.errors import InputError, unknown
-from bmzoo.systems import NAMES
+from bmzoo.systems import NAMES, load_system
 
 PRESETS = ("tiny", "small", "paper")
 
@@ -23,7 +23,7 @@ def build(
     """Runs the recipe of a system.
 
     Args:
-        system: name of a system of the zoo.
+        system: name of a system of the zoo, with a state where wanted (``sps:313K``).
         preset: ``tiny`` (seconds, for tests), ``small`` (what is embedded) or ``paper``.
         output: reference folder to create; see :mod:`bmzoo.systems.reference`.
         seed: of builds, velocities and Langevin forces.
@@ -40,10 +40,19 @@ def build(
         raise unknown("preset", preset, PRESETS)
     if output.exists():
         raise InputError(f"{output} exists already; choose another --output, or remove it")
+    state = load_system(system).state
+    if name == "sps" and state != "568K":
+        from bmzoo.simulation import crystals
+
+        return crystals.build(state, preset, output, seed=seed, progress=progress, resume=resume)
     if name == "sps":
         from bmzoo.simulation import melt
 
         return melt.build(preset, output, seed=seed, progress=progress, resume=resume)
+    if name in ("octane", "cumene"):
+        from bmzoo.simulation import liquids
+
+        return liquids.build(name, preset, output, seed=seed, progress=progress, resume=resume)
     from bmzoo.simulation import peptides
 
     return peptides.build(name, preset, output, seed=seed, progress=progress, resume=resume)

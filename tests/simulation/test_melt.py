@@ -107,6 +107,7 @@ class Still(CondensedRun):
     """One chain alone, begun at once; ``starts`` counts how often."""
 
     starts: int = 0
+    history = "alone"
 
     def _start(self) -> tuple[np.ndarray, np.ndarray]:
         self.starts += 1
