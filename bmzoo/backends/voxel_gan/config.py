@@ -83,6 +83,9 @@ class VoxelGANConfig(BaseModel):
     hold_bonds: bool = Field(
         True, description="put atoms at the length of the bonds that the reference constrains"
     )
+    redraw: Literal["bead", "atom"] = Field(
+        "bead", description="what a sweep draws again at a time, given everything else"
+    )
     sweeps: int = Field(2, ge=0, le=50, description="Gibbs sweeps after the first pass")
     candidates: int = Field(1, ge=1, le=64, description="placements drawn of which one is chosen")
     choice: Literal["plain", "lowest", "boltzmann"] = Field(

@@ -13,6 +13,7 @@ from torch import Tensor
 from bmzoo.backends.inputs import BeadReader
 from bmzoo.backends.voxel_gan.observation import Observer, Scene
 from bmzoo.backends.voxel_gan.surroundings import Surroundings, find_surroundings
+from bmzoo.backends.voxel_gan.template import Template
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import PairedFrames
 from bmzoo.frames.periodic import nearest_image_of
@@ -70,7 +71,7 @@ class TrainingSet:
         self._own = observer.own.numpy()
         self._trained = np.flatnonzero(self.template.alone < 0)
         self._n_heavy = int((~self.template.is_hydrogen).sum())
-        self._sequences = _sequences(self.template.order, self.template.owners, self.template.is_hydrogen)
+        self._sequences = {atom: group for group in bead_sequences(self.template) for atom in group}
 
     def hands(self) -> NDArray[np.float32]:
         """``(n_atoms,)`` the template's hands; where they are free and all frames agree, the frames'.
@@ -142,15 +143,19 @@ class TrainingSet:
         limit = rank[:, None] + np.where(columns < n, 0, ahead)
         limit = np.clip(limit, np.where(hydrogen, n_heavy, 0)[:, None], end[:, None])
         sweep = rng.random(len(atoms)) < 0.5
-        limit[sweep] = end[sweep, None]
+        rest = np.ones(columns.shape, dtype=bool)
+        if self.template.config.redraw == "bead":
+            owners = np.concatenate([self.template.owners, np.full(n + self.template.topology.n_beads, -1)])
+            rest = owners[columns] != self.template.owners[atoms][:, None]
+            rest |= self.template.is_hydrogen[columns % n] != hydrogen[:, None]
+        limit = np.where(sweep[:, None] & rest, end[:, None], limit)
         return (self._rank[columns] < limit) & (molecules >= 0)
 
 
-def _sequences(
-    order: NDArray[np.int64], owners: NDArray[np.int64], is_hydrogen: NDArray[np.bool_]
-) -> dict[int, list[int]]:
-    """For every atom, the atoms of its bead and phase in the order of generation."""
+def bead_sequences(template: Template) -> list[list[int]]:
+    """The atoms that are placed one after another: of a bead, heavy or hydrogens, in order."""
     groups: dict[tuple[int, bool], list[int]] = {}
-    for atom in order.tolist():
-        groups.setdefault((int(owners[atom]), bool(is_hydrogen[atom])), []).append(atom)
-    return {atom: group for group in groups.values() for atom in group}
+    for atom in template.order.tolist():
+        if template.alone[atom] < 0:
+            groups.setdefault((int(template.owners[atom]), bool(template.is_hydrogen[atom])), []).append(atom)
+    return list(groups.values())

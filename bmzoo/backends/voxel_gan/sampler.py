@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import zip_longest
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bmzoo.backends.voxel_gan.bonds import BondLengths
-from bmzoo.backends.voxel_gan.data import NOWHERE
+from bmzoo.backends.voxel_gan.data import NOWHERE, bead_sequences
 from bmzoo.backends.voxel_gan.energy import AtomEnergy
 from bmzoo.backends.voxel_gan.network import Generator
 from bmzoo.backends.voxel_gan.observation import Observer, Scene
@@ -64,6 +65,15 @@ class Sampler:
             Unit(beads, around, schedule, [random_stream(*key, m) for m in range(len(beads))]) for key in keys
         ]
 
+    @cached_property
+    def _sequences(self) -> NDArray[np.int64]:
+        """``(n_atoms, most)``: for the first atom of a bead (and phase), all its atoms; -1."""
+        groups = bead_sequences(self.observer.template)
+        table = np.full((len(self.observer.own), max(map(len, groups))), -1, dtype=np.int64)
+        for group in groups:
+            table[group[0], : len(group)] = group
+        return table
+
     @torch.no_grad()
     def draw(self, units: list[Unit]) -> list[Floats]:
         """Atoms of every unit, ``(n_molecules, n_atoms, 3)`` nm."""
@@ -74,10 +84,14 @@ class Sampler:
             self._pass(state, [unit.schedule.first_pass(phase) for unit in units])
         for _ in range(config.sweeps):
             for phase in (0, 1):
-                self._pass(state, [unit.schedule.sweep(phase) for unit in units])
+                sweeps = [unit.schedule.sweep(phase) for unit in units]
+                self._pass(state, sweeps, clear=config.redraw == "bead")
         return state.atoms()
 
-    def _pass(self, state: _State, schedules: list[Iterator[tuple[NDArray, NDArray]]]) -> None:
+    def _pass(
+        self, state: _State, schedules: list[Iterator[tuple[NDArray, NDArray]]], *, clear: bool = False
+    ) -> None:
+        """Places what the schedules say; ``clear``: first takes away the atoms of beads that begin."""
         config = self.observer.template.config
         state.draw_noise(config.candidates, config.noise + (config.frame == "bead"))
         for steps in zip_longest(*schedules):
@@ -85,6 +99,8 @@ class Sampler:
             which = np.concatenate([np.full(len(beads), u) for u, beads, _ in taken])
             beads = np.concatenate([beads for _, beads, _ in taken])
             atoms = np.concatenate([atoms for _, _, atoms in taken])
+            if clear:
+                state.clear(which, beads, self._sequences[atoms])
             for start in range(0, len(which), config.placements):
                 rows = slice(start, start + config.placements)
                 self._place(state, which[rows], beads[rows], atoms[rows])
@@ -170,6 +186,12 @@ class _State:
                 rows = unit.offset + torch.arange(count, device=self.device) * self.n_atoms + atom
                 self.positions[rows] = beads[bead :: self.n_beads]
                 self.visible[rows] = True
+
+    def clear(self, which: NDArray, beads: NDArray, sequences: NDArray) -> None:
+        """Takes atoms away: for every placement its sequence, -1 where there is none."""
+        first = self.offsets[which] + beads // self.n_beads * self.n_atoms
+        index = (first[:, None] + sequences)[sequences >= 0]
+        self.visible[torch.as_tensor(index, device=self.device)] = False
 
     def draw_noise(self, candidates: int, width: int) -> None:
         """Numbers of one pass, from the stream of every molecule."""

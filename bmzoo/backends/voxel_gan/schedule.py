@@ -41,21 +41,26 @@ class Schedule:
         return self._rounds(queues)
 
     def sweep(self, phase: int) -> Iterator[tuple[Ints, Ints]]:
-        """Every bead's atoms in their order, in whatever order of beads lets most go together."""
+        """Every bead's atoms in their order, in whatever order of beads lets most go together.
+
+        A bead that has begun is finished before those that see it.
+        """
         owners = self._template.owners
         of_bead: list[list[int]] = [[] for _ in range(self._n_beads)]
         for atom in self._phases[phase]:
             of_bead[owners[atom]].append(atom)
         queues = [[(bead, a) for a in of_bead[bead % self._n_beads]] for bead in range(len(self._masks))]
-        return self._rounds(queues)
+        return self._rounds(queues, begun_first=True)
 
-    def _rounds(self, queues: Sequence[Sequence[tuple[int, int]]]) -> Iterator[tuple[Ints, Ints]]:
+    def _rounds(
+        self, queues: Sequence[Sequence[tuple[int, int]]], *, begun_first: bool = False
+    ) -> Iterator[tuple[Ints, Ints]]:
         """Takes from every queue in turn, the longest first, what sees nothing that was taken."""
         place = [0] * len(queues)
         left = [len(queue) for queue in queues]
         waiting = [q for q, n in enumerate(left) if n]
         while waiting:
-            waiting.sort(key=lambda q: -left[q])
+            waiting.sort(key=lambda q: (begun_first and not place[q], -left[q]))
             blocked, beads, atoms = 0, [], []
             for q in waiting:
                 bead, atom = queues[q][place[q]]
