@@ -28,10 +28,11 @@ _BETA = CrystalPreset(
     splits=(("test", 10),),
     interval=4.0,
     hot=4.0,
-    equilibration=36.0,
+    equilibration=20.0,
     temperature=313.0,
     hot_temperature=313.0,
     density=1044.0,
+    barostat_interval=5,
     tolerance=0.03,
     repeats=(9, 1),
 )
