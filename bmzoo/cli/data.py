@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def build(
-    system: Annotated[str, typer.Argument(help="sps, adp or cln.")],
+    system: Annotated[str, typer.Argument(help="sps, octane, cumene, adp or cln.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to create.")],
     preset: Annotated[str, typer.Option("--preset", help="tiny, small or paper.")] = "small",
     seed: Annotated[int, typer.Option("--seed", help="Seed of builds and runs.")] = 0,
@@ -41,7 +41,9 @@ def build(
 def import_deepbm(
     folder: Annotated[Path, typer.Argument(help="A state's folder: aa.xtc (or aa/*.gro), cg, topology.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to create.")],
-    system: Annotated[str, typer.Option("--system", "-s", help="The system that it is: sps.")] = "sps",
+    system: Annotated[
+        str, typer.Option("--system", "-s", help="The system that it is: sps, octane or cumene.")
+    ] = "sps",
 ) -> None:
     """Import frames that the authors of the voxel GAN published."""
     from bmzoo.systems.deepbm import import_deepbm as run

@@ -24,8 +24,8 @@ KCAL = 4.184
 """kJ/mol."""
 SCALE_14 = 0.5
 """Of Lennard-Jones and of Coulomb between atoms three bonds apart."""
-CUTOFF = 1.2
-"""nm."""
+CUTOFF = 1.0
+"""nm, as in the polystyrene melt; the pressure is corrected for what lies beyond."""
 
 LENNARD_JONES: dict[Key, tuple[float, float]] = {
     ("C",): (0.350, 0.276144),
@@ -73,7 +73,7 @@ def build_force_field(graph: MolecularGraph, *, reaction_field: float) -> ForceF
 
     Args:
         graph: with the types C, C_AR, H, H_AR.
-        reaction_field: dielectric constant beyond the cutoff of 1.2 nm.
+        reaction_field: dielectric constant beyond the cutoff.
 
     Raises:
         InputError: other types, or a combination of them without parameters.
