@@ -199,7 +199,7 @@ def test_training_and_drawing_see_the_same(melt: tuple[VoxelGAN, PairedFrames]) 
     state.positions[:n_all] = torch.as_tensor(np.asarray(pair.atomistic.positions, dtype=np.float32))
     state.visible[:n_all] = True
     training = TrainingSet(observer, [pair], seed=0)
-    training.template.config.__dict__.update(bead_noise=0.0, atom_noise=0.0)
+    training.template.config.__dict__.update(bead_noise=0.0, hydrogen_bead_noise=0.0, atom_noise=0.0)
     batch = training(0)
     atoms = batch.atoms[:, 0]
     full = batch.scene._replace(visible=batch.scene.positions.abs().amax(-1) < 50)
@@ -237,7 +237,7 @@ def test_energy_of_an_atom_is_what_the_box_gains() -> None:
     assert system.topology.force_field is not None
     field = dataclasses.replace(system.topology.force_field, gb_radii=None, gb_scales=None)
     topology = dataclasses.replace(system.topology, force_field=field)
-    model = VoxelGAN(topology, SMALL.model_copy(update={"cutoff": 3.0, "bead_noise": 0.0, "atom_noise": 0.0}))
+    model = VoxelGAN(topology, SMALL.model_copy(update={"cutoff": 3.0, "bead_noise": 0.0, "hydrogen_bead_noise": 0.0, "atom_noise": 0.0}))
     frame = next(system.reference.frames("test"))
     batch = TrainingSet(model.observer, pairs([frame], topology.mapping), seed=0)(0)
     energy, every = AtomEnergy(model.observer, field), Energies(field)

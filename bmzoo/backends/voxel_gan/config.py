@@ -67,11 +67,21 @@ class VoxelGANConfig(BaseModel):
     prior_bonded: float = Field(4e-3, ge=0, description="weight of bonded energies, at the end of the ramp")
     prior_nonbonded: float = Field(4e-2, ge=0, description="weight of Lennard-Jones, at the end of the ramp")
     prior_ramp: int = Field(5_000, ge=1, description="steps over which the prior's weights rise")
+    distance_weight: float = Field(
+        0.3, ge=0, description="weight of the score of single distances to neighbours and beads"
+    )
     bead_noise: float = Field(
-        0.002, ge=0, le=0.1, description="nm, by which beads are shifted in training: beads are met that well"
+        0.0005, ge=0, le=0.1, description="nm, by which beads are shifted while heavy atoms are learned"
+    )
+    hydrogen_bead_noise: float = Field(
+        0.002,
+        ge=0,
+        le=0.1,
+        description="nm, by which beads are shifted while hydrogens are learned, which cannot make up for "
+        "what heavy atoms missed",
     )
     atom_noise: float = Field(
-        0.004,
+        0.006,
         ge=0,
         le=0.1,
         description="nm, by which placed atoms are shifted at most in the supervised steps: the networks "

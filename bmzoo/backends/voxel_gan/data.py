@@ -118,9 +118,11 @@ class TrainingSet:
         padded = np.full((self.batch, max(map(len, steps))), -1, dtype=np.int64)
         for row, sequence in enumerate(steps):
             padded[row, : len(sequence)] = sequence
-        noise = config.bead_noise * (columns >= 2 * self.template.n_atoms)
+        by_phase = np.array([config.bead_noise, config.hydrogen_bead_noise])
+        bead_noise = by_phase[self.template.is_hydrogen[atoms].astype(int)]
+        noise = bead_noise[:, None] * (columns >= 2 * self.template.n_atoms)
         if not whole:
-            noise = noise + config.atom_noise * rng.random(self.batch)[:, None] * visible
+            noise = noise + config.atom_noise * rng.random(self.batch)[:, None] ** 3 * visible
         positions += rng.standard_normal(positions.shape, dtype=np.float32) * noise[..., None].astype(
             np.float32
         )

@@ -30,6 +30,27 @@ def energy_score(samples: Tensor, target: Tensor) -> Tensor:
     return miss - spread / 2
 
 
+def distance_score(samples: Tensor, target: Tensor, there: Tensor) -> Tensor:
+    """The energy score of every distance by itself, summed over those that are there.
+
+    Some distances are sharp (a ring atom and the centre of its ring) where the position is wide. In
+    the score of the position their width hardly counts; here each counts by itself. A sum of
+    proper scores is proper.
+
+    Args:
+        samples: ``(batch, n_draws, n)``.
+        target: ``(batch, n)``.
+        there: ``(batch, n)`` of 0 and 1.
+
+    Returns:
+        ``(batch,)``.
+    """
+    n = samples.shape[1]
+    miss = (samples - target.unsqueeze(1)).abs().mean(1)
+    spread = (samples.unsqueeze(1) - samples.unsqueeze(2)).abs().sum((1, 2)) / (n * (n - 1))
+    return ((miss - spread / 2) * there).sum(-1)
+
+
 def _norm(x: Tensor) -> Tensor:
     return (x.square().sum(-1) + 1e-12).sqrt()
 

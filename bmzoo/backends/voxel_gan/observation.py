@@ -121,6 +121,13 @@ class Observer(nn.Module):
     def n_flags(self) -> int:
         return self.static.shape[1] + self.n_vectors + self.shared.shape[1] + 2
 
+    def present(self, seen: Observation) -> Tensor:
+        """``(batch, n_vectors)`` 1 for vectors to atoms and beads that are there, 0 for the rest."""
+        first = self.static.shape[1]
+        there = seen.flags[:, first : first + self.n_vectors].clone()
+        there[:, self.n_vectors - self.shared.shape[1] :] = 0
+        return there
+
     def set_hands(self, hands: NDArray) -> None:
         """Hands of placements about an atom with four neighbours, as the reference labels them."""
         self.hand.copy_(torch.as_tensor(hands, dtype=self.hand.dtype))

@@ -13,7 +13,7 @@ from bmzoo.backends.voxel_gan.bonds import BondLengths
 from bmzoo.backends.voxel_gan.config import VoxelGANConfig
 from bmzoo.backends.voxel_gan.data import Batch
 from bmzoo.backends.voxel_gan.energy import AtomEnergy
-from bmzoo.backends.voxel_gan.losses import energy_score, gradient_penalty, softened
+from bmzoo.backends.voxel_gan.losses import distance_score, energy_score, gradient_penalty, softened
 from bmzoo.backends.voxel_gan.network import LENGTH, Critic, Generator
 from bmzoo.backends.voxel_gan.observation import Observation, Observer, Scene
 
@@ -71,8 +71,15 @@ class Training:
         seen = self._look(scene, atoms)
         target = seen.to_local(self._true(scene, atoms))
         drawn = self.generator(seen, self._noise(len(atoms), self.config.draws))
+        if self.bonds is not None:
+            drawn = seen.to_local(self.bonds(scene, atoms, seen.to_scene(drawn)))
         score = energy_score(drawn / LENGTH, target / LENGTH).mean()
-        return {"total": score, "score": score.detach()}
+        there = self.observer.present(seen)
+        distances = distance_score(
+            _distances(drawn, seen.vectors.unsqueeze(1)), _distances(target, seen.vectors), there
+        ).mean()
+        total = score + self.config.distance_weight * distances
+        return {"total": total, "score": score.detach(), "distances": distances.detach()}
 
     def _sequence(self, scene: Scene, atoms: Tensor, step: int) -> dict[str, Tensor]:
         config, draws = self.config, self.config.draws
@@ -165,6 +172,11 @@ class Training:
                 energy = (energy.reshape(len(known), -1).mean(1) - known).abs()
             every.append(energy)
         return torch.cat(every).mean()
+
+
+def _distances(position: Tensor, points: Tensor) -> Tensor:
+    """``(..., n)`` from ``(..., 3)`` to ``(..., n, 3)``, in units of ``LENGTH``."""
+    return (points - position.unsqueeze(-2)).square().sum(-1).add(1e-8).sqrt() / LENGTH
 
 
 def _by_step(atoms: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
