@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bmzoo.errors import InputError
 from bmzoo.simulation.chignolin_states import SEQUENCE, STATES, ca_distances, classify
 from bmzoo.simulation.chunks import Chunk, Engine, Start, derive_seed, run_chunk
 from bmzoo.simulation.metadynamics import Bias, Variable, run_biased_chunk
@@ -73,15 +74,19 @@ class ChignolinPreset:
 
 
 def make_peptide(seed: int) -> Peptide:
-    """A minimised hairpin; conformers whose rings interlock are thrown away.
+    """A minimised hairpin; conformers that rdkit cannot embed, whose rings interlock, that have a cis
+    peptide bond or a residue turned D by the minimiser are thrown away.
 
     Raises:
-        RuntimeError: none of twenty conformers relaxed.
+        InputError: none of twenty conformers is sound.
     """
     from openmm import Context, LocalEnergyMinimizer, Platform, VerletIntegrator
 
     for attempt in range(20):
-        peptide = build_peptide(SEQUENCE, HAIRPIN, seed=seed + attempt)
+        try:
+            peptide = build_peptide(SEQUENCE, HAIRPIN, seed=seed + attempt)
+        except InputError:
+            continue
         system = create_system(peptide.topology, constrained=False)
         add_contact_restraints(system, peptide)
         platform = Platform.getPlatformByName("CPU")
@@ -89,9 +94,11 @@ def make_peptide(seed: int) -> Peptide:
         context.setPositions(peptide.positions)
         LocalEnergyMinimizer.minimize(context, 5.0, 5000)
         state = context.getState(positions=True, energy=True)
-        if state.getPotentialEnergy()._value < -1000.0:
-            return Peptide(peptide.topology, state.getPositions(asNumpy=True)._value)
-    raise RuntimeError("no conformer of the hairpin relaxed; try another seed")
+        positions = state.getPositions(asNumpy=True)._value
+        sound = are_trans(peptide, positions[None])[0] and are_left_handed(peptide, positions[None])[0]
+        if sound and state.getPotentialEnergy()._value < -1000.0:
+            return Peptide(peptide.topology, positions)
+    raise InputError("no conformer of the hairpin relaxed; build it with another --seed")
 
 
 def add_contact_restraints(

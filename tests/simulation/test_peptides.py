@@ -10,7 +10,7 @@ import pytest
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
 from bmzoo.errors import InputError
-from bmzoo.simulation import dipeptide, peptides
+from bmzoo.simulation import chignolin, dipeptide, peptides
 from bmzoo.simulation.chunks import derive_seed
 from bmzoo.simulation.peptide_build import build_peptide
 from bmzoo.simulation.peptide_geometry import are_left_handed, are_trans, dihedrals, phi_psi_atoms
@@ -77,6 +77,14 @@ def test_chignolin_build(tmp_path: Path) -> None:
         assert are_trans(peptide, frames).all()
         assert are_left_handed(peptide, frames).all()
         assert sum(split["checks"]["frames_by_state"].values()) == len(frames)
+
+
+@pytest.mark.parametrize("seed", [101, 105])
+def test_unsound_conformers_are_drawn_again(seed: int) -> None:
+    """The minimiser turns a residue of the first conformer D; rdkit cannot embed the other."""
+    peptide = chignolin.make_peptide(seed)
+    assert are_trans(peptide, peptide.positions[None]).all()
+    assert are_left_handed(peptide, peptide.positions[None]).all()
 
 
 def test_bad_requests(tmp_path: Path) -> None:
