@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
+from _common import GAN, MINIMISED, N_PUBLISHED, SHARED, lateness, published_frames
+
 from bmzoo.evaluation.evaluate import Evaluation, Result
-from bmzoo.frames.frame import Frame
-from bmzoo.frames.trajectory import read_frames
-from bmzoo.frames.whole import whole_molecules
-from bmzoo.molecules.topology import Topology
 from bmzoo.systems import load_system
 
-METHODS = ("voxel_gan_2020", "energy_minimised_2020")
 COLUMNS = {
     "bond RMSE nm": "distributions/bond_rmse",
     "angle JSD": "distributions/angle_jsd",
@@ -29,16 +25,6 @@ COLUMNS = {
     "E angle": "energetics/angle_energy_per_atom",
     "E improper": "energetics/improper_energy_per_atom",
 }
-# At 453 K these files begin one frame later than the reference: aa[i] belongs to frame i - 1.
-SHIFTED = {("453K", "energy_minimised_2020")}
-
-
-def frames(
-    folder: Path, name: str, topology: Topology, *, skip: int, drop: int, step: int
-) -> Iterator[Frame]:
-    """Every ``step``-th frame, without the first ``skip`` and the last ``drop``."""
-    every = list(read_frames(folder / f"{name}.xtc"))
-    yield from whole_molecules(every[skip : len(every) - drop : step], topology, beads=False)
 
 
 def row(name: str, result: Result, *, floor: bool = False) -> str:
@@ -52,7 +38,7 @@ def row(name: str, result: Result, *, floor: bool = False) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data" / "sps")
+    parser.add_argument("--data", type=Path, default=SHARED / "sps")
     parser.add_argument("--states", default="568K,453K,313K")
     parser.add_argument("--step", type=int, default=1)
     parser.add_argument("--families", default="distributions,packing,energetics")
@@ -63,13 +49,14 @@ def main() -> None:
         topology = load_system(f"sps:{state}").topology
         folder = arguments.data / state
         evaluation = Evaluation(topology, families=arguments.families.split(","))
-        for method in METHODS:
-            late = int((state, method) in SHIFTED)
+        for method in (GAN, MINIMISED):
+            late = lateness(state, method)
             started = time.perf_counter()
-            reference = frames(folder, "aa", topology, skip=late, drop=0, step=arguments.step)
-            generated = frames(folder, method, topology, skip=0, drop=late, step=arguments.step)
+            chosen = range(late, N_PUBLISHED, arguments.step)
+            reference = published_frames(folder, "aa", topology, chosen)
+            generated = published_frames(folder, method, topology, [n - late for n in chosen])
             result = evaluation.run(reference, generated)
-            if method == METHODS[0]:
+            if method == GAN:
                 print(row(f"{state} reference (floor)", result, floor=True))
             seconds = time.perf_counter() - started
             print(row(f"{state} {method}", result) + f" {seconds:.0f} s", flush=True)

@@ -1,0 +1,123 @@
+"""What the commands of this folder share: published frames, where figures come from, tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import bmzoo
+from bmzoo.benchmark.results import machine
+from bmzoo.errors import InputError
+from bmzoo.frames.frame import Frame
+from bmzoo.frames.trajectory import read_frames
+from bmzoo.frames.whole import whole_molecules
+from bmzoo.molecules.topology import Topology
+
+SHARED = Path(os.environ.get("BMZOO_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+"""Published snapshots, which carry no licence and are not part of the repository."""
+GAN, MINIMISED = "voxel_gan_2020", "energy_minimised_2020"
+N_PUBLISHED = 52
+SHIFTED = {("453K", MINIMISED)}
+"""These files begin one frame later than the reference: ``aa[i]`` belongs to frame ``i - 1``."""
+LEAKED = {"568K": (9, 19, 41)}
+"""Frames that the published GAN was trained on."""
+
+
+def lateness(state: str, method: str) -> int:
+    """Frame ``i`` of the reference belongs to frame ``i - lateness`` of the method."""
+    return int((state, method) in SHIFTED)
+
+
+def published_frames(folder: Path, name: str, topology: Topology, numbers: Sequence[int]) -> Iterator[Frame]:
+    """Frames of a published trajectory, molecules whole."""
+    every = list(read_frames(folder / f"{name}.xtc"))
+    yield from whole_molecules((every[n] for n in numbers), topology, beads=False)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A markdown table."""
+    lines = [" | ".join(header), " | ".join("---" for _ in header), *(" | ".join(row) for row in rows)]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def weights_label(weights: str | Path | None, system: Any) -> str:
+    """Folder (or tag) of the weights, and the beginning of their SHA-256."""
+    from bmzoo.backends.loading import WEIGHTS, weights_matching
+
+    folder = Path(weights) if weights is not None else None
+    if folder is None:
+        folder = weights_matching("voxel_gan", system.topology, system.name, system.state)
+    elif not folder.is_dir():
+        folder = WEIGHTS / "voxel_gan" / str(weights)
+    if folder is None:
+        return "none"
+    name = folder.name
+    if (folder / "weights" / "config.json").is_file():
+        folder = folder / "weights"
+    try:
+        digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:12]
+    except OSError:
+        return name
+    return f"{name} ({digest})"
+
+
+def provenance(*, seed: int, threads: int, weights: str) -> dict[str, Any]:
+    """Date, machine, threads, seed and weights of a run."""
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "bmzoo": bmzoo.__version__,
+        "machine": machine(),
+        "threads": threads,
+        "seed": seed,
+        "weights": weights,
+    }
+
+
+def provenance_line(found: dict[str, Any]) -> str:
+    """The same in one line, for below a table."""
+    where = found["machine"]
+    versions = f"bmzoo {found['bmzoo']}, torch {where['versions']['torch']}"
+    hardware = f"{where['processor']}, {where['cores']} cores, {where['memory_gb']:.0f} GB"
+    return (
+        f"{found['created'][:10]}, {hardware}, threads {found['threads']}, "
+        f"{versions}, seed {found['seed']}, weights {found['weights']}."
+    )
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Six digits a number; what is not finite becomes null."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(_plain(data), indent=1, allow_nan=False) + "\n")
+
+
+def numbers(text: str) -> list[int]:
+    """``1,2,4`` from the command line."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"'{text}' is no list of whole numbers such as 1,2,4") from None
+
+
+def set_threads(count: int | None) -> int:
+    """Lets torch use so many threads (as many as it likes where not given); returns how many."""
+    import torch
+
+    if count is not None:
+        torch.set_num_threads(count)
+    return torch.get_num_threads()
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(value) for value in data]
+    if isinstance(data, float):
+        return float(f"{data:.6g}") if math.isfinite(data) else None
+    return data

@@ -1,0 +1,178 @@
+"""One style for the figures of this folder: distributions side by side, and curves over a setting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bmzoo.errors import InputError
+
+# Okabe and Ito: told apart by everybody.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+REFERENCE = "#9a9a9a"
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#666666",
+    "axes.linewidth": 0.7,
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "lines.linewidth": 1.3,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bmzoo",
+}
+COLUMNS = 4
+PANEL = (2.15, 1.75)
+"""Inches."""
+
+
+def distributions(
+    path: Path,
+    sides: Mapping[str, Mapping[str, Mapping[str, NDArray[Any]]]],
+    panels: Sequence[str],
+    title: str,
+    *,
+    tails: Sequence[str] = (),
+) -> None:
+    """Histograms of several methods over the reference's, a panel an observable.
+
+    Args:
+        sides: histograms by the name of the method.
+        panels: keys of the histograms; those that nobody has are left out.
+        tails: keys that get another panel with a logarithmic axis.
+    """
+    some = next(iter(sides.values()))
+    shown = [(key, False) for key in panels if key in some] + [(key, True) for key in tails if key in some]
+    figure, axes, plt = _grid(len(shown) + 1, title)
+    for axis, (key, logarithmic) in zip(axes, shown, strict=False):
+        edges = some[key]["edges"]
+        reference = _density(some[key]["reference"], edges)
+        axis.stairs(reference, edges, fill=True, color=REFERENCE, alpha=0.45, label="reference", linewidth=0)
+        drawn = [reference]
+        for name, colour in zip(sides, COLOURS, strict=False):
+            values = _density(sides[name][key]["generated"], edges)
+            drawn.append(values)
+            axis.stairs(values, edges, color=colour, label=name, linewidth=1.3)
+        _limits(axis, edges, drawn, logarithmic)
+        axis.set_title(_label(key) + (" (log)" if logarithmic else ""))
+        axis.set_xlabel(_unit(key))
+    _legend(axes, len(shown))
+    _save(figure, path, plt)
+
+
+def curves(
+    path: Path,
+    lines: Mapping[str, Sequence[tuple[float, Mapping[str, float | None]]]],
+    panels: Sequence[str],
+    title: str,
+    *,
+    xlabel: str,
+    floors: Mapping[str, float | None],
+    logarithmic_x: bool = False,
+) -> None:
+    """Scores over a setting, a line for each way of doing it.
+
+    Args:
+        lines: by name, points of (setting, scores by panel).
+        floors: of each panel, a dashed line; ``None``: none.
+    """
+    figure, axes, plt = _grid(len(panels) + 1, title)
+    for axis, panel in zip(axes, panels, strict=False):
+        if floors.get(panel) is not None:
+            axis.axhline(
+                floors[panel], color="#444444", linestyle=(0, (4, 3)), linewidth=1, label="reference"
+            )
+        for (name, points), colour in zip(lines.items(), COLOURS, strict=False):
+            known = [(x, scores[panel]) for x, scores in points if scores.get(panel) is not None]
+            if known:
+                axis.plot(*zip(*known, strict=True), "o-", color=colour, label=name, markersize=3.5)
+        ticks = sorted({x for points in lines.values() for x, _ in points})
+        if logarithmic_x:
+            axis.set_xscale("log", base=2)
+        axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
+        axis.set_title(panel)
+        axis.set_xlabel(xlabel)
+        axis.margins(y=0.12)
+    _legend(axes, len(panels))
+    _save(figure, path, plt)
+
+
+def _grid(count: int, title: str) -> tuple[Any, list[Any], Any]:
+    try:
+        import matplotlib
+    except ImportError:
+        raise InputError("figures need matplotlib; install bmzoo[docs]") from None
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update(STYLE)
+    columns = min(COLUMNS, count)
+    n_rows = -(-count // columns)
+    size = (PANEL[0] * columns, PANEL[1] * n_rows + 0.35)
+    figure, axes = plt.subplots(n_rows, columns, figsize=size, layout="constrained", squeeze=False)
+    figure.suptitle(title, fontsize=10)
+    return figure, list(axes.ravel()), plt
+
+
+def _legend(axes: Sequence[Any], used: int) -> None:
+    """The first free panel holds the legend; the others vanish."""
+    handles: dict[str, Any] = {}
+    for axis in axes[:used]:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    for axis in axes[used:]:
+        axis.set_axis_off()
+    axes[used].legend(handles.values(), handles.keys(), loc="center left", handlelength=1.6)
+
+
+def _save(figure: Any, path: Path, plt: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def _density(counts: NDArray[Any], edges: NDArray[Any]) -> NDArray[np.float64]:
+    """Normalised counts without the overflow bins; what has none (g(r)) stays as it is."""
+    values = np.asarray(counts, dtype=np.float64)
+    if len(values) < len(edges):
+        return values
+    return values[1:-1] / max(values.sum(), 1e-300) / np.diff(edges)
+
+
+def _limits(axis: Any, edges: NDArray[Any], drawn: Sequence[NDArray[Any]], logarithmic: bool) -> None:
+    """Shows where anything is to be seen."""
+    top = max(float(values.max()) for values in drawn)
+    seen = np.flatnonzero(np.max(drawn, axis=0) > 0.004 * top)
+    if len(seen) and not logarithmic:
+        axis.set_xlim(edges[max(seen[0] - 2, 0)], edges[min(seen[-1] + 3, len(edges) - 1)])
+    if logarithmic:
+        axis.set_yscale("log")
+        axis.set_ylim(max(top * 1e-4, 1e-12), 2 * top)
+    else:
+        axis.set_ylim(0, 1.08 * top if top > 0 else 1)
+        axis.set_yticks([])
+    if logarithmic or axis.get_title():
+        axis.minorticks_off()
+
+
+def _label(key: str) -> str:
+    family, name = key.split("/", 1)
+    kind, _, atoms = name.partition("[")
+    if family == "energetics":
+        return "Lennard-Jones of a chain" if kind == "lj" else f"{kind} energy of a chain"
+    atoms = atoms.rstrip("]").replace("_AR", "ar").replace("-", "–")
+    return f"g(r) {atoms}" if kind.startswith("g_") else f"{kind} {atoms}"
+
+
+def _unit(key: str) -> str:
+    if key.startswith("packing/"):
+        return "nm"
+    return "kJ/mol" if key.startswith("energetics/") else "degrees"

@@ -1,0 +1,296 @@
+"""The experiments of the voxel GAN's papers, one command each.
+
+    python benchmarks/voxel_gan_papers.py performance [--weights FOLDER]
+    python benchmarks/voxel_gan_papers.py temperature [--weights FOLDER]
+    python benchmarks/voxel_gan_papers.py chemistry --weights none=A minimise=B match=C
+    python benchmarks/voxel_gan_papers.py order --weights depth-first=A breadth-first=B random=C
+    python benchmarks/voxel_gan_papers.py choice [--weights FOLDER]
+
+Each prints a table and writes EXPERIMENT.json and EXPERIMENT.svg into --output. Tested on the published
+polystyrene frames (beads: the mapping applied to them); where these are absent, on the embedded ones, and
+the published rows are left out. docs/voxel_gan.md says what each experiment asks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import _figures as figures
+from _common import (
+    SHARED,
+    numbers,
+    provenance,
+    provenance_line,
+    set_threads,
+    table,
+    weights_label,
+    write_json,
+)
+from _scoring import GENERAL, Column, Drawn, Row, TestSet, load_test_set, table_header, table_rows
+
+import bmzoo
+from bmzoo.backends.backmapper import Backmapper
+from bmzoo.errors import InputError
+
+SHAPES = (
+    *(f"distributions/angle[{name}]" for name in (
+        "C-C-C", "C-C-C_AR", "C-C-H", "C-C_AR-C_AR", "C_AR-C-H", "C_AR-C_AR-C_AR", "C_AR-C_AR-H_AR", "H-C-H",
+    )),
+    *(f"distributions/proper[{name}]" for name in ("C-C-C-C", "C-C-C-H")),
+    *(f"distributions/improper[{name}]" for name in (
+        "C-C_AR-C_AR-C_AR", "C_AR-C_AR-C_AR-C_AR", "C_AR-C_AR-C_AR-H_AR",
+    )),
+    "packing/g_inter[C-C]",
+    "energetics/lj",
+)  # fmt: skip
+LJ = (
+    Column("LJ W1 kJ/mol", "energetics/lj_w1", digits=1),
+    Column("LJ tail %", "energetics/lj_tail", "percent", 2),
+)
+BACKBONE = (
+    Column("angle C-C-C", "distributions/angle_jsd[C-C-C]"),
+    Column("dihedral C-C-C-C", "distributions/proper_jsd[C-C-C-C]"),
+)
+DIVERSITY = Column("diversity", "ensemble/diversity", digits=2)
+
+
+class Experiment:
+    """What a command was asked for, and how it tells what it found."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.name: str = options.experiment
+        self.threads = set_threads(options.threads)
+
+    def test_set(self, state: str) -> TestSet:
+        o = self.options
+        found = load_test_set(state, data=o.data, frames=o.frames, molecules=o.molecules, seed=o.seed)
+        self.say(f"{state}: {found.source}")
+        return found
+
+    def model(self, tests: TestSet, weights: str | None, *settings: str) -> Backmapper:
+        return bmzoo.load_backmapper("voxel_gan", tests.system, weights=weights, settings=settings)
+
+    def say(self, text: str) -> None:
+        """Progress, beside the table."""
+        print(text, file=sys.stderr, flush=True)
+
+    def draw(self, tests: TestSet, model: Backmapper, what: str, samples: int = 1) -> Drawn:
+        drawn = tests.draw(model, samples)
+        self.say(f"{what}: {drawn.seconds:.3g} s a frame")
+        return drawn
+
+    def finish(
+        self, rows: Sequence[Row], columns: Sequence[Column], tests: Sequence[TestSet], weights: Any
+    ) -> None:
+        """Prints the table, and writes the results."""
+        lines = []
+        for state in dict.fromkeys(row.state for row in rows):
+            lines += table_rows([row for row in rows if row.state == state], columns)
+        print(table(table_header(columns), lines))
+        system = tests[0].system
+        labels = {name: weights_label(folder, system) for name, folder in dict(weights).items()}
+        text = ", ".join(f"{k}={v}" if k else v for k, v in labels.items())
+        made = provenance(seed=self.options.seed, threads=self.threads, weights=text)
+        sources = {found.system.state: found.source for found in tests}
+        part = f"; the first {self.options.molecules} molecules of each" if self.options.molecules else ""
+        print("\n" + "; ".join(f"{state}: {source}" for state, source in sources.items()) + f"{part}.")
+        for note in dict.fromkeys(f"{row.state} {row.name}: {note}" for row in rows for note in row.notes):
+            print(note)
+        print(provenance_line(made))
+        path = self.options.output / f"{self.name}.json"
+        found = {"experiment": self.name, **made, "test_sets": sources, "molecules": self.options.molecules}
+        write_json(path, {**found, "rows": [row.as_dict() for row in rows]})
+
+    def figure(self, suffix: str = "") -> Path:
+        return Path(self.options.output) / f"{self.name}{suffix}.svg"
+
+
+def performance(run: Experiment) -> None:
+    """568 K: ours, raw and thermalised, beside the published frames."""
+    _compared(run, ["568K"])
+
+
+def temperature(run: Experiment) -> None:
+    """Weights of the melt on the crystals at 453 and 313 K."""
+    _compared(run, run.options.states.split(","))
+
+
+def _compared(run: Experiment, states: Sequence[str]) -> None:
+    weights = run.options.weights
+    rows, sets = [], []
+    for state in states:
+        tests = run.test_set(state)
+        sets.append(tests)
+        found = tests.published_rows()
+        raw = run.draw(tests, run.model(tests, weights), f"{state} ours")
+        found.append(tests.score("ours, raw", raw))
+        if run.options.refine:
+            found.append(tests.score("ours, thermalised", tests.thermalised(raw, run.threads)))
+        sides = {row.name: row.histograms for row in found}
+        suffix = f"-{state}" if len(states) > 1 else ""
+        title = f"Polystyrene at {state[:-1]} K"
+        figures.distributions(run.figure(suffix), sides, SHAPES, title)
+        rows += found
+    run.finish(rows, GENERAL, sets, {"": weights})
+
+
+def chemistry(run: Experiment) -> None:
+    """Weights of octane and cumene on polystyrene, by energy prior."""
+    named = _named(run.options.weights)
+    tests = run.test_set("568K")
+    rows = []
+    for name, folder in named.items():
+        drawn = run.draw(tests, run.model(tests, folder), name)
+        rows.append(tests.score(name, drawn, prior=name))
+    panels = [
+        "distributions/angle[C-C-C]",
+        "distributions/angle[C-C-C_AR]",
+        "distributions/proper[C-C-C-C]",
+        "distributions/improper[C-C_AR-C_AR-C_AR]",
+        "packing/g_inter[C-C]",
+        "energetics/lj",
+    ]
+    sides = {row.name: row.histograms for row in rows}
+    title = "Polystyrene from octane and cumene"
+    figures.distributions(run.figure(), sides, panels, title, tails=["energetics/lj"])
+    run.finish(rows, (*GENERAL, *BACKBONE, *LJ), [tests], named)
+
+
+def order(run: Experiment) -> None:
+    """Depth-first, breadth-first and random order, after some Gibbs sweeps."""
+    named = _named(run.options.weights)
+    tests = run.test_set("568K")
+    rows = []
+    for name, folder in named.items():
+        for sweeps in numbers(run.options.sweeps):
+            model = run.model(tests, folder, f"sweeps={sweeps}")
+            what = f"{name}, {sweeps} sweep{'s' * (sweeps != 1)}"
+            rows.append(tests.score(what, run.draw(tests, model, what), order=name, sweeps=sweeps))
+    columns = (*GENERAL, *LJ)
+    left_out = ("bond RMSE nm", "E improper", "CG RMSD nm", "LJ W1 kJ/mol")
+    _curves(run, rows, [c for c in columns if c.label not in left_out], "order", "sweeps", "Gibbs sweeps")
+    run.finish(rows, columns, [tests], named)
+
+
+def choice(run: Experiment) -> None:
+    """Plain, lowest-energy and Boltzmann-weighted choice among candidates, as settings of one model."""
+    tests = run.test_set("568K")
+    rows = []
+    settings = [("plain", 1)]
+    settings += [
+        (how, n) for how in ("lowest", "boltzmann") for n in numbers(run.options.candidates) if n > 1
+    ]
+    for how, n in settings:
+        model = run.model(tests, run.options.weights, f"choice={how}", f"candidates={n}")
+        what = how if n == 1 else f"{how} of {n}"
+        drawn = run.draw(tests, model, what, run.options.samples)
+        row = tests.score(what, drawn, choice=how, candidates=n)
+        spread = tests.diversity(drawn)
+        if spread is not None:
+            row.scores["ensemble/diversity"] = spread
+        rows.append(row)
+    columns = (*GENERAL, *LJ, DIVERSITY)
+    left_out = ("bond RMSE nm", "g(r)", "CG RMSD nm", "right hand %", "LJ W1 kJ/mol")
+    shown = [c for c in columns if c.label not in left_out]
+    # All choices among one candidate are the plain one.
+    plain = rows[0]
+    again = [_renamed(plain, choice=how) for how in ("lowest", "boltzmann")]
+    _curves(run, [*again, *rows[1:]], shown, "choice", "candidates", "candidates", logarithmic_x=True)
+    run.finish(rows, columns, [tests], {"": run.options.weights})
+
+
+def _renamed(row: Row, **setting: Any) -> Row:
+    return Row(**{**vars(row), "setting": {**row.setting, **setting}})
+
+
+def _curves(
+    run: Experiment,
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    line: str,
+    x: str,
+    xlabel: str,
+    *,
+    logarithmic_x: bool = False,
+) -> None:
+    """A figure of scores over the setting ``x``, a line for each value of the setting ``line``."""
+    cost = "CPU seconds a frame"
+    lines: dict[str, list[tuple[float, dict[str, float | None]]]] = {}
+    for row in rows:
+        point = {c.label: c.number(row.scores.get(c.key)) for c in columns}
+        lines.setdefault(str(row.setting[line]), []).append(
+            (row.setting[x], {**point, cost: row.cpu_seconds})
+        )
+    floors = {c.label: c.floor(rows[0].scores.get(c.key)) for c in columns}
+    floors["C2ST AUC"] = 0.5
+    panels = [c.label for c in columns if any(c.key in row.scores for row in rows)]
+    figures.curves(
+        run.figure(),
+        lines,
+        [*panels, cost],
+        "Polystyrene at 568 K",
+        xlabel=xlabel,
+        floors=floors,
+        logarithmic_x=logarithmic_x,
+    )
+
+
+def _named(given: Sequence[str]) -> dict[str, str]:
+    """Weights by name, from ``NAME=FOLDER`` or ``FOLDER``."""
+    found = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        found[name if equals else Path(name).name] = folder if equals else name
+    if len(found) < len(given):
+        raise InputError("two weights have one name; give each as NAME=FOLDER with names of their own")
+    return found
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    commands = parser.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT")
+    for experiment in (performance, temperature, chemistry, order, choice):
+        name = experiment.__name__
+        command = commands.add_parser(name, help=experiment.__doc__, description=experiment.__doc__)
+        command.set_defaults(call=experiment)
+        if name in ("chemistry", "order"):
+            command.add_argument("--weights", nargs="+", required=True, metavar="NAME=FOLDER")
+        else:
+            command.add_argument("--weights", help="folder or tag; by default the shipped weights")
+        if name == "temperature":
+            command.add_argument("--states", default="453K,313K")
+        if name == "order":
+            command.add_argument("--sweeps", default="0,1,2,4")
+        if name == "choice":
+            command.add_argument("--candidates", default="4,16")
+            command.add_argument("--samples", type=int, default=3, help="of a frame, for the diversity")
+        if name in ("performance", "temperature"):
+            command.add_argument(
+                "--no-refine", dest="refine", action="store_false", help="no thermalised row"
+            )
+        command.add_argument("--frames", type=int, default=4, help="0: all (default %(default)s)")
+        command.add_argument("--molecules", type=int, help="only so many of a frame, to try things out")
+        command.add_argument("--seed", type=int, default=0)
+        command.add_argument("--threads", type=int, help="of torch and OpenMM")
+        command.add_argument("--data", type=Path, default=SHARED, help="published snapshots")
+        command.add_argument("--output", type=Path, default=Path("docs/voxel_gan"))
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
+    call: Callable[[Experiment], None] = options.call
+    try:
+        call(Experiment(options))
+    except InputError as error:
+        sys.exit(f"{error}")
+
+
+if __name__ == "__main__":
+    main()

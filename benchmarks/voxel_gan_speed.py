@@ -1,0 +1,154 @@
+"""How fast the voxel GAN is, how much memory it takes, and how its time grows with the system.
+
+    python benchmarks/voxel_gan_speed.py [--weights FOLDER] [--threads 2] [--copies 1,2,4,8]
+
+Backmaps a frame of the embedded polystyrene melt (36 chains, 5,832 atoms) and boxes of several copies of
+it; every copy has its own noise. A placement is one atom drawn once: the first pass and every Gibbs sweep
+draw all atoms, but for those that are a bead of their own. The exponent is the slope of log(time) against
+log(copies). CPU seconds are of all threads together; they tell a busy machine from a slow program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _common import numbers, provenance, provenance_line, set_threads, table, weights_label, write_json
+
+import bmzoo
+from bmzoo.backends.backmapper import Backmapper
+from bmzoo.errors import InputError
+from bmzoo.evaluation.cost import CostMeter
+from bmzoo.frames.datasets import coarse_grain
+from bmzoo.frames.frame import Frame
+from bmzoo.molecules.topology import Topology
+from bmzoo.systems import load_system
+
+PUBLISHED = {"default": 2.4, "one candidate": 68.0}
+"""Placements a second of the published program on two cores like those that this was written on."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--weights", help="folder or tag; by default the shipped weights")
+    parser.add_argument("--threads", type=int, help="of torch; as many as it likes by default")
+    parser.add_argument("--copies", default="1,2,4,8", help="powers of two (default %(default)s)")
+    parser.add_argument("--sweeps", type=int, help="Gibbs sweeps; by default as the weights' settings say")
+    parser.add_argument("--repeats", type=int, default=1, help="the fastest of so many counts")
+    parser.add_argument("--molecules", type=int, help="only so many of the frame, to try things out")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, help="folder for speed.json")
+    options = parser.parse_args(arguments)
+
+    system = load_system("sps:568K")
+    threads = set_threads(options.threads)
+    settings = [] if options.sweeps is None else [f"sweeps={options.sweeps}"]
+    model = bmzoo.load_backmapper(
+        "voxel_gan", system, weights=options.weights, settings=settings, device="cpu"
+    )
+    start = first_frame(system, options.molecules)
+    passes = 1 + int(getattr(model.config, "sweeps", 0))
+    warm_up(model, start)
+    rows = []
+    for copies in sorted(numbers(options.copies)):
+        cost = measure(model, replicated(start, copies), options.seed, options.repeats)
+        n_molecules = copies * len(start) // system.topology.n_beads
+        placed = passes * n_molecules * (system.topology.n_atoms - lone_atoms(system.topology))
+        atoms = n_molecules * system.topology.n_atoms
+        rows.append({"copies": copies, "atoms": atoms, "placements": placed, **cost})
+    made = provenance(seed=options.seed, threads=threads, weights=weights_label(options.weights, system))
+    print(report(rows, passes - 1))
+    print("\n" + provenance_line(made))
+    if options.output:
+        write_json(options.output / "speed.json", {"sweeps": passes - 1, "rows": rows, **made})
+
+
+def first_frame(system: Any, molecules: int | None) -> Frame:
+    """Beads of the first embedded test frame, or of its first molecules."""
+    atoms = system.reference.frames("test", 0, 1)
+    beads = next(coarse_grain(atoms, system.topology.mapping))
+    kept = None if molecules is None else molecules * system.topology.n_beads
+    return beads.with_positions(beads.positions[:kept])
+
+
+def replicated(frame: Frame, copies: int) -> Frame:
+    """So many copies of the box, doubled along its vectors in turn.
+
+    Raises:
+        InputError: no power of two, or no box.
+    """
+    if copies < 1 or copies & (copies - 1):
+        raise InputError(f"{copies} copies do not make a box; take powers of two")
+    if frame.box is None:
+        raise InputError("a frame without a box cannot be copied")
+    doublings = copies.bit_length() - 1
+    shape = [2 ** ((doublings + 2 - axis) // 3) for axis in range(3)]
+    shifts = np.array(list(product(*(range(n) for n in shape)))) @ frame.box
+    positions = (frame.positions[None] + shifts[:, None]).reshape(-1, 3)
+    return frame.with_positions(positions, box=np.asarray(frame.box) * np.array(shape)[:, None])
+
+
+def lone_atoms(topology: Topology) -> int:
+    """Atoms of a molecule that lie on a bead of their own, so that nothing has to be placed."""
+    return int((np.diff(topology.mapping.matrix.indptr) == 1).sum())
+
+
+def warm_up(model: Backmapper, frame: Frame) -> None:
+    """First calls pay for imports and caches."""
+    one = frame.with_positions(frame.positions[: model.topology.n_beads])
+    for _ in model.backmap([one], seed=0):
+        pass
+
+
+def measure(model: Backmapper, frame: Frame, seed: int, repeats: int) -> dict[str, float]:
+    """Wall seconds, CPU seconds and peak memory of the fastest of some runs."""
+    found = []
+    for _ in range(repeats):
+        began = time.process_time()
+        with CostMeter() as meter:
+            for _ in model.backmap([frame], seed=seed):
+                pass
+        found.append((meter.seconds, time.process_time() - began, meter.peak_memory_mb))
+    seconds, cpu, memory = min(found)
+    return {"seconds": seconds, "cpu_seconds": cpu, "peak_memory_mb": memory}
+
+
+def exponent(rows: Sequence[dict[str, Any]], key: str) -> float | None:
+    """Slope of log(time) against log(copies), least squares."""
+    if len(rows) < 2:
+        return None
+    copies, seconds = (np.log([row[name] for row in rows]) for name in ("copies", key))
+    return float(np.polyfit(copies, seconds, 1)[0])
+
+
+def report(rows: Sequence[dict[str, Any]], sweeps: int) -> str:
+    """The table, the exponent, and the comparison with the published program."""
+    header = ["copies", "atoms", "s", "CPU s", "placements a second", "peak memory MB"]
+    cells = [
+        [
+            str(row["copies"]),
+            f"{row['atoms']:,}",
+            f"{row['seconds']:.3g}",
+            f"{row['cpu_seconds']:.3g}",
+            f"{row['placements'] / row['seconds']:.0f}",
+            f"{row['peak_memory_mb']:.0f}",
+        ]
+        for row in rows
+    ]
+    lines = [table(header, cells), f"\nFirst pass and {sweeps} Gibbs sweeps."]
+    slopes = exponent(rows, "seconds"), exponent(rows, "cpu_seconds")
+    if slopes[0] is not None:
+        lines.append(f"Exponent of time against copies: {slopes[0]:.2f} (CPU seconds: {slopes[1]:.2f}).")
+    rate = rows[0]["placements"] / rows[0]["seconds"]
+    times = ", ".join(f"{p:g} ({name}; {rate / p:.0f} times)" for name, p in PUBLISHED.items())
+    lines.append(f"Published program, same machine: {times}.")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
