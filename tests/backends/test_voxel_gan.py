@@ -42,6 +42,7 @@ class TestVoxelGAN(BackendConformance):
         "features": 4,
         "hidden": 16,
         "batch": 8,
+        "sequences": 8,
         "cells": 4,
         "supervised": 2,
         "critic_steps": 2,
@@ -57,6 +58,7 @@ class TestVoxelGANAsPublished(BackendConformance):
         "features": 4,
         "hidden": 16,
         "batch": 8,
+        "sequences": 8,
         "cells": 4,
         "supervised": 0,
         "frame": "bead",
@@ -237,7 +239,12 @@ def test_energy_of_an_atom_is_what_the_box_gains() -> None:
     assert system.topology.force_field is not None
     field = dataclasses.replace(system.topology.force_field, gb_radii=None, gb_scales=None)
     topology = dataclasses.replace(system.topology, force_field=field)
-    model = VoxelGAN(topology, SMALL.model_copy(update={"cutoff": 3.0, "bead_noise": 0.0, "hydrogen_bead_noise": 0.0, "atom_noise": 0.0}))
+    model = VoxelGAN(
+        topology,
+        SMALL.model_copy(
+            update={"cutoff": 3.0, "bead_noise": 0.0, "hydrogen_bead_noise": 0.0, "atom_noise": 0.0}
+        ),
+    )
     frame = next(system.reference.frames("test"))
     batch = TrainingSet(model.observer, pairs([frame], topology.mapping), seed=0)(0)
     energy, every = AtomEnergy(model.observer, field), Energies(field)

@@ -49,7 +49,10 @@ class VoxelGANConfig(BaseModel):
     spectral_norm: bool = Field(True, description="spectral normalisation of the critic")
 
     # training
-    batch: int = Field(128, ge=2, le=4096, description="sequences (atoms of one bead) in a batch")
+    batch: int = Field(128, ge=2, le=4096, description="placements in a batch of the supervised steps")
+    sequences: int = Field(
+        16, ge=2, le=4096, description="sequences (atoms of one bead) in a batch, after the supervised steps"
+    )
     draws: int = Field(3, ge=2, le=16, description="sequences drawn for each environment in the score")
     supervised: int = Field(
         10_000, ge=0, description="first steps, by the energy score alone, before the critic comes in"

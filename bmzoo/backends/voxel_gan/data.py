@@ -49,7 +49,7 @@ class TrainingSet:
         self, observer: Observer, pairs: Iterable[PairedFrames], *, seed: int, limit: int = 10_000
     ) -> None:
         self.template, self.layout = observer.template, observer.layout
-        self.seed, self.batch = seed, self.template.config.batch
+        self.seed = seed
         read = BeadReader(self.template.topology)
         kept = list(pairs)
         kept = kept[:: -(-len(kept) // limit) or 1]
@@ -93,12 +93,13 @@ class TrainingSet:
     def __call__(self, step: int, *, whole: bool = False) -> Batch:
         """The batch of a step: single placements, or whole sequences of a bead's atoms."""
         rng, config = random_stream(self.seed, step), self.template.config
-        frames = np.sort(rng.integers(len(self._frames), size=self.batch))
-        atoms = self._trained[rng.integers(len(self._trained), size=self.batch)]
+        size = config.sequences if whole else config.batch
+        frames = np.sort(rng.integers(len(self._frames), size=size))
+        atoms = self._trained[rng.integers(len(self._trained), size=size)]
         width = max(self._frames[frame][1].particles.shape[1] for frame in frames)
-        positions = np.full((self.batch, width, 3), NOWHERE, dtype=np.float32)
-        columns = np.zeros((self.batch, width), dtype=np.int64)
-        molecules = np.full((self.batch, width), -1, dtype=np.int64)
+        positions = np.full((size, width, 3), NOWHERE, dtype=np.float32)
+        columns = np.zeros((size, width), dtype=np.int64)
+        molecules = np.full((size, width), -1, dtype=np.int64)
         n_beads = self.template.topology.n_beads
         for frame in np.unique(frames):
             particles, around = self._frames[frame]
@@ -115,14 +116,14 @@ class TrainingSet:
         first = atoms if not whole else np.array([self._sequences[a][0] for a in atoms])
         visible = self._visible(rng, first, columns, molecules)
         steps = [[a] for a in atoms.tolist()] if not whole else [self._sequences[a] for a in atoms.tolist()]
-        padded = np.full((self.batch, max(map(len, steps))), -1, dtype=np.int64)
+        padded = np.full((size, max(map(len, steps))), -1, dtype=np.int64)
         for row, sequence in enumerate(steps):
             padded[row, : len(sequence)] = sequence
         by_phase = np.array([config.bead_noise, config.hydrogen_bead_noise])
         bead_noise = by_phase[self.template.is_hydrogen[atoms].astype(int)]
         noise = bead_noise[:, None] * (columns >= 2 * self.template.n_atoms)
         if not whole:
-            noise = noise + config.atom_noise * rng.random(self.batch)[:, None] ** 3 * visible
+            noise = noise + config.atom_noise * rng.random(size)[:, None] ** 3 * visible
         positions += rng.standard_normal(positions.shape, dtype=np.float32) * noise[..., None].astype(
             np.float32
         )

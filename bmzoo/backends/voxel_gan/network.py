@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, softmax
+from torch.nn.functional import leaky_relu, normalize, pad, softmax
 from torch.nn.utils.parametrizations import spectral_norm
 
 from bmzoo.backends.voxel_gan.config import VoxelGANConfig
@@ -48,8 +48,10 @@ class Residual(nn.Module):
 class Generator(nn.Module):
     """Environment and noise to a position.
 
-    The position is a sum of a free displacement and of the vectors to neighbours, beads and remaining
-    centres, each times a number that the network gives: precise where the neighbours decide.
+    The position is a sum of a free displacement, of the vectors to neighbours, beads and remaining
+    centres, each times a number that the network gives: precise where the neighbours decide; and
+    of a radius about the z axis, which is the bond that the atom's torsion turns about, in a direction
+    mixed from theirs: a free torsion is a circle, and stays one.
     With ``readout: density`` a decoder gives a density instead, whose mean is the position.
     """
 
@@ -57,7 +59,7 @@ class Generator(nn.Module):
         super().__init__()
         width, n_vectors = config.hidden, observer.n_vectors
         self.encoder = Encoder(observer.n_channels, config)
-        self.condition = nn.Linear(width + observer.n_flags + 3 * n_vectors, width)
+        self.condition = nn.Linear(width + observer.n_flags + 7 * n_vectors, width)
         self.mix = nn.Sequential(Residual(width), Residual(width))
         self.noisy = nn.Linear(width + config.noise, width)
         self.blocks = nn.Sequential(Residual(width), Residual(width))
@@ -65,12 +67,12 @@ class Generator(nn.Module):
         if config.readout == "density":
             self.decoder = Decoder(config)
         else:
-            self.out = nn.Linear(width, 3 + n_vectors)
+            self.out = nn.Linear(width, 3 + n_vectors + 3 + n_vectors)
 
     def describe(self, seen: Observation) -> Tensor:
         """``(batch, hidden)``: the environment, without noise."""
         voxels = self.encoder(seen.voxels)
-        known = torch.cat([voxels, seen.flags, seen.vectors.flatten(1) / LENGTH], 1)
+        known = torch.cat([voxels, seen.flags, _shapes(seen.vectors).flatten(1)], 1)
         return self.mix(self.condition(known))
 
     def place(self, described: Tensor, vectors: Tensor, noise: Tensor) -> Tensor:
@@ -79,11 +81,28 @@ class Generator(nn.Module):
         h = self.blocks(self.noisy(torch.cat([described, noise], -1)))
         if self.decoder is not None:
             return self.decoder(h)
-        free, gates = self.out(leaky_relu(h, 0.1)).split([3, vectors.shape[1]], -1)
-        return LENGTH * free + gates @ vectors
+        n = vectors.shape[1]
+        free, gates, turn, mixed = self.out(leaky_relu(h, 0.1)).split([3, n, 3, n], -1)
+        across = turn[..., :2] + mixed @ _directions(vectors)[0]
+        circle = normalize(across, dim=-1, eps=1e-3) * turn[..., 2:]
+        return LENGTH * (free + pad(circle, (0, 1))) + gates @ vectors
 
     def forward(self, seen: Observation, noise: Tensor) -> Tensor:
         return self.place(self.describe(seen), seen.vectors, noise)
+
+
+def _directions(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """``(..., 2)`` directions about the z axis and ``(..., 1)`` distances from it, in ``LENGTH``."""
+    across = vectors[..., :2] / LENGTH
+    distance = (across.square().sum(-1, keepdim=True) + 1e-4).sqrt()
+    return across / distance, distance
+
+
+def _shapes(vectors: Tensor) -> Tensor:
+    """``(..., 7)``: vectors, their lengths, and how they lie about the z axis."""
+    direction, distance = _directions(vectors)
+    length = (vectors.square().sum(-1, keepdim=True) / LENGTH**2 + 1e-4).sqrt()
+    return torch.cat([vectors / LENGTH, length, direction, distance], -1)
 
 
 class Decoder(nn.Module):
