@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -126,10 +127,15 @@ def test_hands_as_published(shared_data: Path, state: str) -> None:
         assert np.all(hands(whole, centres) == numbered)
 
 
-def test_embedded_frames(system: System) -> None:
+@pytest.mark.parametrize("state", sps.STATES)
+def test_embedded_frames(state: str) -> None:
+    system = sps.load(state)
     reference = system.reference
     assert reference is not None
-    assert set(reference.splits) >= {"train", "test"}
+    assert set(reference.splits) == ({"train", "test"} if state == "568K" else {"test"})
+    file = reference.folder / reference.split("test")["file"]
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == reference.split("test")["sha256"]
+    assert reference.n_frames("test") >= system.benchmark_frames
     frame = next(iter(reference.frames("test")))
     assert system.topology.count_molecules(len(frame), beads=False) == N_CHAINS
     assert frame.box is not None
