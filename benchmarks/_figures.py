@@ -32,6 +32,8 @@ STYLE = {
 COLUMNS = 4
 PANEL = (2.15, 1.75)
 """Inches."""
+HIGHEST = 2.0
+"""Panels end at so many times the reference's peak."""
 
 
 def distributions(
@@ -53,12 +55,11 @@ def distributions(
     shown = [(key, False) for key in panels if key in some] + [(key, True) for key in tails if key in some]
     figure, axes, plt = _grid(len(shown) + 1, title)
     for axis, (key, logarithmic) in zip(axes, shown, strict=False):
-        edges = some[key]["edges"]
-        reference = _density(some[key]["reference"], edges)
+        edges, reference = _histogram(key, some[key], "reference")
         axis.stairs(reference, edges, fill=True, color=REFERENCE, alpha=0.45, label="reference", linewidth=0)
         drawn = [reference]
         for name, colour in zip(sides, COLOURS, strict=False):
-            values = _density(sides[name][key]["generated"], edges)
+            _, values = _histogram(key, sides[name][key], "generated")
             drawn.append(values)
             axis.stairs(values, edges, color=colour, label=name, linewidth=1.3)
         _limits(axis, edges, drawn, logarithmic)
@@ -139,12 +140,25 @@ def _save(figure: Any, path: Path, plt: Any) -> None:
     plt.close(figure)
 
 
-def _density(counts: NDArray[Any], edges: NDArray[Any]) -> NDArray[np.float64]:
-    """Normalised counts without the overflow bins; what has none (g(r)) stays as it is."""
-    values = np.asarray(counts, dtype=np.float64)
+def _histogram(
+    key: str, entry: Mapping[str, NDArray[Any]], side: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Edges and normalised counts; g(r), which has no overflow bins, stays as it is.
+
+    Energies are drawn in bins of twice the width, and all that lies beyond the edges in one more at
+    either end: a tail that leaves the reference's range is what one looks for.
+    """
+    edges, values = np.asarray(entry["edges"]), np.asarray(entry[side], dtype=np.float64)
     if len(values) < len(edges):
-        return values
-    return values[1:-1] / max(values.sum(), 1e-300) / np.diff(edges)
+        return edges, values
+    values = values / max(values.sum(), 1e-300)
+    if key.startswith("energetics/"):
+        width = 2 * (edges[1] - edges[0])
+        edges = np.concatenate([[edges[0] - width], edges[::2], [edges[-1] + width]])
+        values = np.concatenate([values[:1], values[1:-1].reshape(-1, 2).sum(axis=1), values[-1:]])
+    else:
+        values = values[1:-1]
+    return edges, values / np.diff(edges)
 
 
 def _limits(axis: Any, edges: NDArray[Any], drawn: Sequence[NDArray[Any]], logarithmic: bool) -> None:
@@ -157,7 +171,9 @@ def _limits(axis: Any, edges: NDArray[Any], drawn: Sequence[NDArray[Any]], logar
         axis.set_yscale("log")
         axis.set_ylim(max(top * 1e-4, 1e-12), 2 * top)
     else:
-        axis.set_ylim(0, 1.08 * top if top > 0 else 1)
+        # A collapsed distribution would flatten all others.
+        top = min(top, HIGHEST * float(drawn[0].max())) or 1
+        axis.set_ylim(0, 1.08 * top)
         axis.set_yticks([])
     if logarithmic or axis.get_title():
         axis.minorticks_off()
