@@ -8,7 +8,7 @@ from types import MappingProxyType
 from bmzoo.simulation.melt_presets import MeltPreset
 
 DENSITY = MappingProxyType({"octane": 656.0, "cumene": 813.0})
-"""kg/m3, measured at 350 K and 1 bar; octane: NIST Chemistry WebBook."""
+"""kg/m3 expected at 350 K and 1 bar. Cumene's is extrapolated from 862 at 293 K, not looked up."""
 
 _SMALL = MeltPreset(
     n_chains=100,

@@ -19,8 +19,9 @@ from bmzoo.backends.voxel_gan.energy import CONSTRAINT, AtomEnergy
 from bmzoo.backends.voxel_gan.losses import energy_score
 from bmzoo.backends.voxel_gan.model import VoxelGAN
 from bmzoo.backends.voxel_gan.observation import Observer, Scene
-from bmzoo.backends.voxel_gan.sampler import Sampler, _State
+from bmzoo.backends.voxel_gan.sampler import Sampler
 from bmzoo.backends.voxel_gan.schedule import Schedule
+from bmzoo.backends.voxel_gan.state import State
 from bmzoo.backends.voxel_gan.surroundings import find_surroundings
 from bmzoo.backends.voxel_gan.template import make_template
 from bmzoo.errors import InputError
@@ -42,7 +43,7 @@ class TestVoxelGAN(BackendConformance):
         "features": 4,
         "hidden": 16,
         "batch": 8,
-        "sequences": 8,
+        "window": 4,
         "cells": 4,
         "supervised": 2,
         "critic_steps": 2,
@@ -58,7 +59,7 @@ class TestVoxelGANAsPublished(BackendConformance):
         "features": 4,
         "hidden": 16,
         "batch": 8,
-        "sequences": 8,
+        "window": 4,
         "cells": 4,
         "supervised": 0,
         "frame": "bead",
@@ -196,14 +197,14 @@ def test_training_and_drawing_see_the_same(melt: tuple[VoxelGAN, PairedFrames]) 
     beads = np.asarray(pair.coarse.positions, dtype=float).reshape(-1, 20, 3)
     sampler = Sampler(observer, model.generator, None, None, None)
     (unit,) = sampler.units(beads, np.asarray(pair.coarse.box, dtype=float), [(0, 0, 0)])
-    state = _State(observer, [unit])
+    state = State(observer, [unit])
     n_all = len(beads) * model.topology.n_atoms
     state.positions[:n_all] = torch.as_tensor(np.asarray(pair.atomistic.positions, dtype=np.float32))
     state.visible[:n_all] = True
     training = TrainingSet(observer, [pair], seed=0)
     training.template.config.__dict__.update(bead_noise=0.0, hydrogen_bead_noise=0.0, atom_noise=0.0)
     batch = training(0)
-    atoms = batch.atoms[:, 0]
+    atoms = batch.atoms
     full = batch.scene._replace(visible=batch.scene.positions.abs().amax(-1) < 50)
     seen = observer(full, atoms)
     for row, atom in enumerate(atoms.tolist()):
@@ -220,7 +221,7 @@ def test_training_and_drawing_see_the_same(melt: tuple[VoxelGAN, PairedFrames]) 
 def test_a_placement_turns_with_its_surroundings(melt: tuple[VoxelGAN, PairedFrames]) -> None:
     model, pair = melt
     batch = TrainingSet(model.observer, [pair], seed=0)(1)
-    atoms, noise = batch.atoms[:, 0], torch.randn(len(batch.atoms), 1, SMALL.noise)
+    atoms, noise = batch.atoms, torch.randn(len(batch.atoms), 1, SMALL.noise)
     turn = torch.linalg.qr(torch.randn(3, 3))[0]
     turn = turn * torch.linalg.det(turn).sign()
     seen = model.observer(batch.scene, atoms)
@@ -249,7 +250,7 @@ def test_energy_of_an_atom_is_what_the_box_gains() -> None:
     batch = TrainingSet(model.observer, pairs([frame], topology.mapping), seed=0)(0)
     energy, every = AtomEnergy(model.observer, field), Energies(field)
     x = torch.as_tensor(np.asarray(frame.positions, dtype=np.float64))
-    for row, atom in enumerate(batch.atoms[:6, 0].tolist()):
+    for row, atom in enumerate(batch.atoms[:6].tolist()):
         owner = model.observer.template.owners[atom]
         scene = Scene(*(part[row : row + 1] for part in batch.scene))
         scene = scene._replace(visible=scene.positions.abs().amax(-1) < 50)
@@ -275,7 +276,7 @@ def test_energy_of_an_atom_is_what_the_box_gains() -> None:
 def test_constrained_bonds_are_held(melt: tuple[VoxelGAN, PairedFrames]) -> None:
     model, pair = melt
     batch = TrainingSet(model.observer, [pair], seed=4)(0)
-    atoms = batch.atoms[:, 0]
+    atoms = batch.atoms
     true = batch.scene.positions[torch.arange(len(atoms)), model.observer.own[atoms]]
     bonds = BondLengths(model.observer)
     placed = bonds(batch.scene, atoms, true[:, None] + 0.02 * torch.randn(len(atoms), 3, 3))

@@ -50,8 +50,11 @@ class VoxelGANConfig(BaseModel):
 
     # training
     batch: int = Field(128, ge=2, le=4096, description="placements in a batch of the supervised steps")
+    window: int = Field(
+        10, ge=1, le=1000, description="steps of the schedule that are unrolled after the supervised steps"
+    )
     sequences: int = Field(
-        16, ge=2, le=4096, description="sequences (atoms of one bead) in a batch, after the supervised steps"
+        36, ge=1, le=4096, description="molecules in a batch of windows, as far as whole frames allow"
     )
     draws: int = Field(3, ge=2, le=16, description="sequences drawn for each environment in the score")
     supervised: int = Field(
@@ -59,6 +62,7 @@ class VoxelGANConfig(BaseModel):
     )
     score_weight: float = Field(1.0, ge=0, description="weight of the energy score once the critic is in")
     adversarial: bool = Field(True, description="train against a critic after the supervised steps")
+    critic_weight: float = Field(0.01, ge=0, description="weight of the critic beside the score")
     critic_steps: int = Field(4, ge=1, le=20, description="critic steps for each generator step")
     gradient_penalty: float = Field(10.0, ge=0, description="weight of the critic's gradient penalty")
     drift: float = Field(1e-3, ge=0, description="weight of the critic's squared mean output")
@@ -70,6 +74,9 @@ class VoxelGANConfig(BaseModel):
     prior_bonded: float = Field(4e-3, ge=0, description="weight of bonded energies, at the end of the ramp")
     prior_nonbonded: float = Field(4e-2, ge=0, description="weight of Lennard-Jones, at the end of the ramp")
     prior_ramp: int = Field(5_000, ge=1, description="steps over which the prior's weights rise")
+    centre_weight: float = Field(
+        1.0, ge=0, description="weight of how far beads are off, beside the single distances"
+    )
     distance_weight: float = Field(
         0.3, ge=0, description="weight of the score of single distances to neighbours and beads"
     )
@@ -90,7 +97,6 @@ class VoxelGANConfig(BaseModel):
         description="nm, by which placed atoms are shifted at most in the supervised steps: the networks "
         "meet atoms that are placed so well",
     )
-    centre_weight: float = Field(1.0, ge=0, description="weight of the beads' deviation, in units of 0.01 nm")
 
     # drawing frames
     hold_bonds: bool = Field(

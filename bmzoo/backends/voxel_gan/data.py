@@ -12,21 +12,19 @@ from torch import Tensor
 
 from bmzoo.backends.inputs import BeadReader
 from bmzoo.backends.voxel_gan.observation import Observer, Scene
+from bmzoo.backends.voxel_gan.state import NOWHERE
 from bmzoo.backends.voxel_gan.surroundings import Surroundings, find_surroundings
-from bmzoo.backends.voxel_gan.template import Template
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import PairedFrames
 from bmzoo.frames.periodic import nearest_image_of
 from bmzoo.frames.random import random_stream
 
-NOWHERE = 100.0
-"""nm; where the particle is that fills up columns."""
 JITTER = 0.1
 """How far other molecules are ahead or behind in the first pass, as a share of their atoms."""
 
 
 class Batch(NamedTuple):
-    """``atoms`` ``(batch, n_steps)``: the sequence of every scene, -1 at its end."""
+    """Single placements: scenes, and the atom to place in each, ``(batch,)``."""
 
     scene: Scene
     atoms: Tensor
@@ -53,7 +51,7 @@ class TrainingSet:
         read = BeadReader(self.template.topology)
         kept = list(pairs)
         kept = kept[:: -(-len(kept) // limit) or 1]
-        self._frames: list[tuple[NDArray[np.float32], Surroundings]] = []
+        self.frames: list[tuple[NDArray[np.float32], Surroundings]] = []
         for pair in kept:
             beads = read(pair.coarse)
             atoms = np.asarray(pair.atomistic.positions, dtype=float).reshape(len(beads), -1, 3)
@@ -63,15 +61,14 @@ class TrainingSet:
                 atoms = atoms + (nearest_image_of(shift, beads, box) - shift)[:, :1]
             every = np.concatenate([atoms.reshape(-1, 3), beads.reshape(-1, 3), [[NOWHERE] * 3]])
             around = find_surroundings(self.template, self.layout, beads, box)
-            self._frames.append((every.astype(np.float32), around))
-        if not self._frames:
+            self.frames.append((every.astype(np.float32), around))
+        if not self.frames:
             raise InputError("there are no reference frames to train on")
         n_beads = self.template.topology.n_beads
         self._rank = np.concatenate([self.template.rank, self.template.rank, np.full(n_beads, -1)])
         self._own = observer.own.numpy()
         self._trained = np.flatnonzero(self.template.alone < 0)
         self._n_heavy = int((~self.template.is_hydrogen).sum())
-        self._sequences = {atom: group for group in bead_sequences(self.template) for atom in group}
 
     def hands(self) -> NDArray[np.float32]:
         """``(n_atoms,)`` the template's hands; where they are free and all frames agree, the frames'.
@@ -80,7 +77,7 @@ class TrainingSet:
         """
         triple, n = self.template.triple, self.template.n_atoms
         summed, count = np.zeros(n), 0
-        for particles, around in self._frames[:100]:
+        for particles, around in self.frames[:100]:
             n_molecules = around.n_beads // self.template.topology.n_beads
             x = particles[: n_molecules * n].reshape(n_molecules, n, 3)
             p, a, b = (x[:, triple[:, k]] for k in range(3))
@@ -90,19 +87,19 @@ class TrainingSet:
         agreed = (triple[:, 0] >= 0) & (np.abs(mean) > 0.9)
         return np.where(agreed, np.sign(mean), self.template.hand).astype(np.float32)
 
-    def __call__(self, step: int, *, whole: bool = False) -> Batch:
-        """The batch of a step: single placements, or whole sequences of a bead's atoms."""
+    def __call__(self, step: int) -> Batch:
+        """The single placements of a step."""
         rng, config = random_stream(self.seed, step), self.template.config
-        size = config.sequences if whole else config.batch
-        frames = np.sort(rng.integers(len(self._frames), size=size))
+        size = config.batch
+        frames = np.sort(rng.integers(len(self.frames), size=size))
         atoms = self._trained[rng.integers(len(self._trained), size=size)]
-        width = max(self._frames[frame][1].particles.shape[1] for frame in frames)
+        width = max(self.frames[frame][1].particles.shape[1] for frame in frames)
         positions = np.full((size, width, 3), NOWHERE, dtype=np.float32)
         columns = np.zeros((size, width), dtype=np.int64)
         molecules = np.full((size, width), -1, dtype=np.int64)
         n_beads = self.template.topology.n_beads
         for frame in np.unique(frames):
-            particles, around = self._frames[frame]
+            particles, around = self.frames[frame]
             rows = np.flatnonzero(frames == frame)
             n_molecules = around.n_beads // n_beads
             beads = rng.integers(n_molecules, size=len(rows)) * n_beads + self.template.owners[atoms[rows]]
@@ -113,22 +110,16 @@ class TrainingSet:
             columns[rows, :last] = around.columns[beads]
             there = index < len(particles) - 1
             molecules[rows, :last] = np.where(there, index // self.template.n_atoms, -1)
-        first = atoms if not whole else np.array([self._sequences[a][0] for a in atoms])
-        visible = self._visible(rng, first, columns, molecules)
-        steps = [[a] for a in atoms.tolist()] if not whole else [self._sequences[a] for a in atoms.tolist()]
-        padded = np.full((size, max(map(len, steps))), -1, dtype=np.int64)
-        for row, sequence in enumerate(steps):
-            padded[row, : len(sequence)] = sequence
+        visible = self._visible(rng, atoms, columns, molecules)
         by_phase = np.array([config.bead_noise, config.hydrogen_bead_noise])
         bead_noise = by_phase[self.template.is_hydrogen[atoms].astype(int)]
         noise = bead_noise[:, None] * (columns >= 2 * self.template.n_atoms)
-        if not whole:
-            noise = noise + config.atom_noise * rng.random(size)[:, None] ** 3 * visible
+        noise = noise + config.atom_noise * rng.random(size)[:, None] ** 2 * visible
         positions += rng.standard_normal(positions.shape, dtype=np.float32) * noise[..., None].astype(
             np.float32
         )
         scene = Scene(*(torch.from_numpy(x) for x in (positions, visible, columns)))
-        return Batch(scene, torch.from_numpy(padded))
+        return Batch(scene, torch.from_numpy(atoms))
 
     def _visible(
         self,
@@ -153,12 +144,3 @@ class TrainingSet:
             rest |= self.template.is_hydrogen[columns % n] != hydrogen[:, None]
         limit = np.where(sweep[:, None] & rest, end[:, None], limit)
         return (self._rank[columns] < limit) & (molecules >= 0)
-
-
-def bead_sequences(template: Template) -> list[list[int]]:
-    """The atoms that are placed one after another: of a bead, heavy or hydrogens, in order."""
-    groups: dict[tuple[int, bool], list[int]] = {}
-    for atom in template.order.tolist():
-        if template.alone[atom] < 0:
-            groups.setdefault((int(template.owners[atom]), bool(template.is_hydrogen[atom])), []).append(atom)
-    return list(groups.values())

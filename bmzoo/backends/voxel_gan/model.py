@@ -19,9 +19,11 @@ from bmzoo.backends.voxel_gan.data import TrainingSet
 from bmzoo.backends.voxel_gan.energy import AtomEnergy
 from bmzoo.backends.voxel_gan.network import Critic, Generator
 from bmzoo.backends.voxel_gan.observation import Observer
-from bmzoo.backends.voxel_gan.sampler import Sampler, Unit
+from bmzoo.backends.voxel_gan.sampler import Sampler
+from bmzoo.backends.voxel_gan.state import Unit
 from bmzoo.backends.voxel_gan.template import make_template
 from bmzoo.backends.voxel_gan.training import Training
+from bmzoo.backends.voxel_gan.windows import Windows
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.molecules.topology import Topology
@@ -87,7 +89,8 @@ class VoxelGAN(Backmapper):
         config = cast(VoxelGANConfig, self.config)
         found = TrainingSet(self.observer, pairs, seed=seed)
         self.observer.set_hands(found.hands())
-        return lambda step: found(step, whole=step >= config.supervised)
+        windows = Windows(self.observer, found)
+        return lambda step: found(step) if step < config.supervised else windows(step)
 
     def optimizers(self) -> dict[str, Optimizer]:
         config = cast(VoxelGANConfig, self.config)

@@ -171,13 +171,14 @@ class Observer(nn.Module):
         """``(batch, n, 3)`` visible positions in columns, zero elsewhere; and whether they are there."""
         return self._take(scene.positions, scene.visible, columns)
 
-    def bead_centres(self, scene: Scene, atoms: Tensor) -> Tensor:
-        """``(batch, SHARED, 3)`` centres of an atom's beads, once all their atoms are placed; else zero."""
+    def bead_errors(self, scene: Scene, atoms: Tensor) -> Tensor:
+        """``(batch, SHARED * 3)`` nm, how far an atom's beads are off, once all their atoms are placed."""
+        beads, there = self.take(scene, self.shared[atoms])
         fixed = self.layout.n_fixed
         weights = self.weights[atoms] * scene.visible[:, None, :fixed]
-        whole = (self.total[atoms] - weights.sum(-1)).abs() < 1e-3
+        whole = there & ((self.total[atoms] - weights.sum(-1)).abs() < 1e-3)
         centres = weights @ scene.positions[:, :fixed] / self.total[atoms].clamp(min=1e-3).unsqueeze(-1)
-        return centres * whole.unsqueeze(-1)
+        return ((centres - beads) * whole.unsqueeze(-1)).flatten(1)
 
     def _remaining(self, local: Tensor, visible: Tensor, atoms: Tensor) -> tuple[Tensor, Tensor]:
         """Where the centre of a bead's atoms yet to be placed must be, and their share of its weight."""

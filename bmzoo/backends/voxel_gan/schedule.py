@@ -74,5 +74,17 @@ class Schedule:
             yield np.array(beads, dtype=np.int64), np.array(atoms, dtype=np.int64)
 
 
+def bead_sequences(template: Template) -> Ints:
+    """``(n_atoms, most)``: for the first atom of a bead, heavy or hydrogen, all that follow it; -1."""
+    groups: dict[tuple[int, bool], list[int]] = {}
+    for atom in template.order.tolist():
+        if template.alone[atom] < 0:
+            groups.setdefault((int(template.owners[atom]), bool(template.is_hydrogen[atom])), []).append(atom)
+    table = np.full((template.n_atoms, max(map(len, groups.values()), default=0)), -1, dtype=np.int64)
+    for group in groups.values():
+        table[group[0], : len(group)] = group
+    return table
+
+
 def _packed(around: Surroundings) -> NDArray[np.uint8]:
     return np.packbits(around.adjacent, axis=1, bitorder="little")
