@@ -75,6 +75,7 @@ class Observer(nn.Module):
     total: Tensor
     triple: Tensor
     centre: Tensor
+    hydrogen: Tensor
     hand: Tensor
     centre_hand: Tensor
     alone: Tensor
@@ -103,6 +104,7 @@ class Observer(nn.Module):
         self._keep("alone", columns(template.alone, beads=True))
         self._keep("table", template.table.reshape(-1, template.table.shape[-1]))
         self._keep("static", template.static)
+        self._keep("hydrogen", template.is_hydrogen)
         self._keep("hand", template.hand.astype(np.float32))
         self._keep("centre_hand", template.centre_hand.astype(np.float32))
         weights, total = self._shared_weights()
@@ -121,12 +123,23 @@ class Observer(nn.Module):
     def n_flags(self) -> int:
         return self.static.shape[1] + self.n_vectors + self.shared.shape[1] + 2
 
-    def present(self, seen: Observation) -> Tensor:
-        """``(batch, n_vectors)`` 1 for vectors to atoms and beads that are there, 0 for the rest."""
+    def present(self, seen: Observation, atoms: Tensor) -> Tensor:
+        """``(batch, n_vectors)`` 1 for vectors that are there, 0 for the rest.
+
+        Remaining centres count for heavy atoms only: those of hydrogens hold what heavy atoms missed.
+        """
         first = self.static.shape[1]
         there = seen.flags[:, first : first + self.n_vectors].clone()
-        there[:, self.n_vectors - self.shared.shape[1] :] = 0
+        there[:, self.n_vectors - self.shared.shape[1] :] *= ~self.hydrogen[atoms].unsqueeze(1)
         return there
+
+    def remaining(self, scene: Scene, atoms: Tensor) -> tuple[Tensor, Tensor]:
+        """``(batch, SHARED, 3)`` centres that a bead's atoms yet to be placed must have; and whether."""
+        rows = torch.arange(len(atoms), device=atoms.device)
+        visible = scene.visible.clone()
+        visible[rows, self.own[atoms]] = False
+        centres, share = self._remaining(scene.positions, visible, atoms)
+        return centres, (share > 0) & ~self.hydrogen[atoms].unsqueeze(1)
 
     def set_hands(self, hands: NDArray) -> None:
         """Hands of placements about an atom with four neighbours, as the reference labels them."""

@@ -74,7 +74,7 @@ class Training:
         distances = distance_score(
             _distances(drawn, seen.vectors.unsqueeze(1)),
             _distances(target, seen.vectors),
-            self.observer.present(seen),
+            self.observer.present(seen, atoms),
         ).mean()
         total = score + self.config.distance_weight * distances
         return {"total": total, "score": score.detach(), "distances": distances.detach()}
@@ -112,7 +112,7 @@ class Training:
     def _drawn(self, window: Window, draws: int) -> list[Step]:
         """The window as the networks draw it, ``draws`` times: placement by placement of every draw."""
         state = window.state(self.observer, draws)
-        widths = [self.config.hydrogen_bead_noise if h else self.config.bead_noise for h in window.hydrogens]
+        widths = [self.config.hydrogen_bead_noise * h for h in window.hydrogens]
         state.shift_beads(torch.tensor(widths * draws))
         found = []
         for step in window.steps:
@@ -168,9 +168,11 @@ class Training:
         columns = torch.cat([observer.slots[true.atoms], observer.beads[true.atoms]], 1)
         points, there = observer.take(true.scene, columns)
         among, _ = observer.take(drawn.scene, columns.repeat(self.config.draws, 1))
+        centres, left = observer.remaining(true.scene, true.atoms)
+        points, there = torch.cat([points, centres], 1), torch.cat([there, left], 1)
+        among = torch.cat([among, observer.remaining(drawn.scene, drawn.atoms)[0]], 1)
         found = _distances(drawn.position, among).reshape(self.config.draws, n, -1).transpose(0, 1)
-        own = columns == observer.own[true.atoms].unsqueeze(1)
-        near = distance_score(found, _distances(true.position, points), (there & ~own).to(found.dtype))
+        near = distance_score(found, _distances(true.position, points), there.to(found.dtype))
         if not self.config.centre_weight:
             return near
         off = self._centres(drawn).reshape(self.config.draws, n, -1).transpose(0, 1)
@@ -180,7 +182,9 @@ class Training:
     def _centres(self, step: Step) -> Tensor:
         """``(n, SHARED * 3)`` how far the beads of placed atoms are off, once whole, in ``LENGTH``."""
         rows, own = torch.arange(len(step.atoms)), self.observer.own[step.atoms]
-        visible = step.scene.visible.index_put((rows, own), torch.ones_like(own, dtype=torch.bool))
+        # hydrogens cannot make up for what heavy atoms missed, and must not try
+        placed = ~self.observer.hydrogen[step.atoms]
+        visible = step.scene.visible.index_put((rows, own), placed)
         positions = step.scene.positions.index_put((rows, own), step.position)
         return self.observer.bead_errors(Scene(positions, visible, step.scene.columns), step.atoms) / LENGTH
 
