@@ -38,7 +38,7 @@ class Template:
         axes: ``(n_atoms, AXES)`` particles that define its axes, -1 for none.
         slots: ``(n_atoms, config.neighbours)`` bonded neighbours that are given as coordinates, -1.
         beads: ``(n_atoms, BEADS)`` beads that are given as coordinates, -1.
-        shared: ``(n_atoms, SHARED)`` beads that the atom is part of, -1.
+        shared: ``(n_atoms, SHARED)`` beads that a heavy atom is part of, -1.
         weights: ``(2, n_beads, n_atoms)`` weights of a bead's atoms: while heavy atoms are placed,
             with hydrogens counted at their parents, and with hydrogens.
         triple: ``(n_atoms, 3)`` the atom's parent and two of the parent's atoms placed before, whose
@@ -139,9 +139,7 @@ def make_template(topology: Topology, config: VoxelGANConfig) -> Template:
     origin, axes = _frames(relatives, config.frame, order.predecessors)
     beads = _padded([relatives.near_beads(a)[:BEADS] for a in range(graph.n_atoms)], BEADS)
     matrix = mapping.matrix.toarray()
-    shared = _padded(
-        [np.argsort(-matrix[:, a], kind="stable")[: min(SHARED, int((matrix[:, a] > 0).sum()))].tolist()
-         for a in range(graph.n_atoms)], SHARED)  # fmt: skip
+    shared = _padded([relatives.shared(a, matrix)[:SHARED] for a in range(graph.n_atoms)], SHARED)
     triple, centre = relatives.triples(), relatives.centres()
     alone = np.full(graph.n_atoms, -1, dtype=np.int64)
     for bead, row in enumerate(matrix):
@@ -186,6 +184,17 @@ class _Relatives:
         """Atoms up to three bonds away that can be visible: nearest first, then by rank."""
         visible = (self.apart[atom] > 0) & (self.graph.is_hydrogen[atom] | ~self.graph.is_hydrogen)
         return sorted(np.flatnonzero(visible).tolist(), key=lambda n: (self.apart[atom, n], self.rank[n]))
+
+    def shared(self, atom: int, matrix: Floats) -> list[int]:
+        """Beads that a heavy atom is part of, the heaviest share first.
+
+        None for hydrogens: they weigh so little that what is missing to a bead's centre is what heavy
+        atoms missed, many times enlarged.
+        """
+        if self.graph.is_hydrogen[atom]:
+            return []
+        order = np.argsort(-matrix[:, atom], kind="stable")
+        return [int(bead) for bead in order if matrix[bead, atom] > 0]
 
     def near_beads(self, atom: int) -> list[int]:
         """Beads of the molecule, the owner first, then by bead bonds and index."""
