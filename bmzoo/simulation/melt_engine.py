@@ -37,7 +37,7 @@ class MeltRun(CondensedRun):
     def history(self) -> str:
         p = self.preset
         return (
-            f"one melt, built on its own; first frame {p.hot:g} ps at {p.hot_temperature:g} K and "
+            f"built on its own; first frame {p.hot:g} ps at {p.hot_temperature:g} K and "
             f"{p.equilibration + p.interval:g} ps at {p.temperature:g} K after the compression"
         )
 
