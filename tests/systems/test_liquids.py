@@ -143,3 +143,16 @@ def test_energies_and_openmm_agree(name: str) -> None:
     assert np.allclose(
         Energies(field).forces(torch.from_numpy(x), torch.from_numpy(box)), forces, rtol=1e-4, atol=0.05
     )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_embedded_frames(name: str) -> None:
+    system = load_system(name)
+    reference, field = system.reference, field_of(name)
+    assert reference is not None
+    assert {split: reference.n_frames(split) for split in reference.splits} == {"train": 24, "test": 12}
+    frame = next(iter(reference.frames("test")))
+    assert system.topology.count_molecules(len(frame), beads=False) == 100
+    x = frame.positions.reshape(100, -1, 3).astype(float)
+    lengths = np.linalg.norm(x[:, field.bonds[:, 0]] - x[:, field.bonds[:, 1]], axis=2)
+    assert np.abs(lengths - field.bond_r0).max() < 2e-4
