@@ -19,6 +19,8 @@ from bmzoo.frames.frame import PairedFrames
 from bmzoo.frames.periodic import nearest_image_of
 from bmzoo.frames.random import random_stream
 
+HEAVY = 2.0
+"""How much more often heavy atoms are learned than hydrogens: everything else hangs on them."""
 JITTER = 0.1
 """How far other molecules are ahead or behind in the first pass, as a share of their atoms."""
 
@@ -68,6 +70,8 @@ class TrainingSet:
         self._rank = np.concatenate([self.template.rank, self.template.rank, np.full(n_beads, -1)])
         self._own = observer.own.numpy()
         self._trained = np.flatnonzero(self.template.alone < 0)
+        shares = np.where(self.template.is_hydrogen[self._trained], 1.0, HEAVY)
+        self._shares = shares / shares.sum()
         self._n_heavy = int((~self.template.is_hydrogen).sum())
 
     def hands(self) -> NDArray[np.float32]:
@@ -92,7 +96,7 @@ class TrainingSet:
         rng, config = random_stream(self.seed, step), self.template.config
         size = config.batch
         frames = np.sort(rng.integers(len(self.frames), size=size))
-        atoms = self._trained[rng.integers(len(self._trained), size=size)]
+        atoms = rng.choice(self._trained, size=size, p=self._shares)
         width = max(self.frames[frame][1].particles.shape[1] for frame in frames)
         positions = np.full((size, width, 3), NOWHERE, dtype=np.float32)
         columns = np.zeros((size, width), dtype=np.int64)
