@@ -56,7 +56,13 @@ class VoxelGANConfig(BaseModel):
     sequences: int = Field(
         36, ge=1, le=4096, description="molecules in a batch of windows, as far as whole frames allow"
     )
-    draws: int = Field(3, ge=2, le=16, description="sequences drawn for each environment in the score")
+    draws: int = Field(
+        4,
+        ge=2,
+        le=16,
+        description="placements drawn for each environment in the score of the supervised steps",
+    )
+    window_draws: int = Field(2, ge=2, le=16, description="draws of every window")
     supervised: int = Field(
         10_000, ge=0, description="first steps, by the energy score alone, before the critic comes in"
     )
@@ -66,7 +72,7 @@ class VoxelGANConfig(BaseModel):
     critic_steps: int = Field(4, ge=1, le=20, description="critic steps for each generator step")
     gradient_penalty: float = Field(10.0, ge=0, description="weight of the critic's gradient penalty")
     drift: float = Field(1e-3, ge=0, description="weight of the critic's squared mean output")
-    rate: float = Field(1e-3, gt=0, le=1, description="learning rate of the generator")
+    rate: float = Field(1.5e-3, gt=0, le=1, description="learning rate of the generator")
     critic_rate: float = Field(2e-4, gt=0, le=1, description="learning rate of the critic")
     prior: Literal["none", "minimise", "match"] = Field(
         "none", description="energy term: none, lowest energy, or the energy of the reference"

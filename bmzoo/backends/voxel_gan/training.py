@@ -81,7 +81,7 @@ class Training:
 
     def _window(self, window: Window, step: int) -> dict[str, Tensor]:
         config = self.config
-        drawn, true = self._drawn(window, config.draws), self._recorded(window, look=False)
+        drawn, true = self._drawn(window, config.window_draws), self._recorded(window, look=False)
         score, distances = self._scores(window, drawn, true)
         losses = {"score": score.detach(), "distances": distances.detach()}
         total = config.score_weight * (score + config.distance_weight * distances)
@@ -145,7 +145,7 @@ class Training:
 
     def _scores(self, window: Window, drawn: list[Step], true: list[Step]) -> tuple[Tensor, Tensor]:
         """Energy score of the atoms of every molecule together, an atom; and that of single distances."""
-        n_beads, draws = self.observer.template.topology.n_beads, self.config.draws
+        n_beads, draws = self.observer.template.topology.n_beads, self.config.window_draws
         molecules = np.concatenate([s.units * 10**6 + s.beads // n_beads for s in window.steps])
         _, group, count = np.unique(molecules, return_inverse=True, return_counts=True)
         ordinal = np.empty(len(group), dtype=np.int64)
@@ -164,18 +164,18 @@ class Training:
 
     def _distance_score(self, drawn: Step, true: Step) -> Tensor:
         """Distances to bonded neighbours and beads as they are among the drawn atoms, and in the data."""
-        observer, n = self.observer, len(true.atoms)
+        observer, n, draws = self.observer, len(true.atoms), self.config.window_draws
         columns = torch.cat([observer.slots[true.atoms], observer.beads[true.atoms]], 1)
         points, there = observer.take(true.scene, columns)
-        among, _ = observer.take(drawn.scene, columns.repeat(self.config.draws, 1))
+        among, _ = observer.take(drawn.scene, columns.repeat(draws, 1))
         centres, left = observer.remaining(true.scene, true.atoms)
         points, there = torch.cat([points, centres], 1), torch.cat([there, left], 1)
         among = torch.cat([among, observer.remaining(drawn.scene, drawn.atoms)[0]], 1)
-        found = _distances(drawn.position, among).reshape(self.config.draws, n, -1).transpose(0, 1)
+        found = _distances(drawn.position, among).reshape(draws, n, -1).transpose(0, 1)
         near = distance_score(found, _distances(true.position, points), there.to(found.dtype))
         if not self.config.centre_weight:
             return near
-        off = self._centres(drawn).reshape(self.config.draws, n, -1).transpose(0, 1)
+        off = self._centres(drawn).reshape(draws, n, -1).transpose(0, 1)
         known = self._centres(true)
         return near + self.config.centre_weight * distance_score(off, known, torch.ones_like(known))
 
