@@ -65,7 +65,7 @@ class Grid:
     def coordinate(self, density: Tensor) -> Tensor:
         """Density to coordinate: ``(..., cells, cells, cells)``, not negative, to its mean ``(..., 3)`` nm.
 
-        Exact to 1e-4 nm as far as three widths from the walls; nearer, the mean bends inwards, since
+        Right to 2e-4 nm as far as three widths from the walls; nearer, the mean bends inwards, since
         the tail beyond the wall is missing: 0.004 nm at 0.40 nm and 0.027 nm at 0.50 nm from the
         centre of the default grid.
         """

@@ -122,6 +122,16 @@ def test_hands_are_those_of_the_reference(name: str) -> None:
     assert (training.hands()[of_centre] == template.hand[of_centre]).all()
 
 
+def test_weights_of_one_hand_do_not_turn_another(melt: tuple[VoxelGAN, PairedFrames]) -> None:
+    left = load_system("adp").topology
+    right = dataclasses.replace(left, graph=dataclasses.replace(left.graph, chirality=-left.graph.chirality))
+    one, other = VoxelGAN(left, SMALL), VoxelGAN(right, SMALL)
+    chiral = one.observer.template.chiral
+    assert chiral.any()
+    other.load_state(one.state())
+    assert (other.observer.hand[chiral] == -one.observer.hand[chiral]).all()
+
+
 def test_surroundings_hold_every_image_within_the_cutoff() -> None:
     rng = np.random.default_rng(2)
     topology = toy_topology()

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from bmzoo.backends.voxel_gan.observation import Observer, Scene
 
-MOST = 4
 ROUNDS = 4
 
 
@@ -26,8 +25,9 @@ class BondLengths(nn.Module):
         super().__init__()
         template = observer.template
         field = template.topology.force_field
-        columns = np.full((template.n_atoms, MOST), -1, dtype=np.int64)
-        lengths = np.zeros((template.n_atoms, MOST), dtype=np.float32)
+        most = int(template.topology.graph.degrees.max(initial=0))
+        columns = np.full((template.n_atoms, most), -1, dtype=np.int64)
+        lengths = np.zeros((template.n_atoms, most), dtype=np.float32)
         counts = np.zeros(template.n_atoms, dtype=int)
         bonded = {tuple(pair) for pair in template.topology.graph.bonds.tolist()}
         pairs = [] if field is None else zip(field.constraints.tolist(), field.constraint_r0, strict=True)
@@ -52,7 +52,7 @@ class BondLengths(nn.Module):
             return placed
         wanted = self.lengths[atoms]
         for _ in range(ROUNDS):
-            for k in range(MOST):
+            for k in range(wanted.shape[1]):
                 away = placed - others[:, k, None]
                 length = (away.square().sum(-1, keepdim=True) + 1e-12).sqrt()
                 excess = (wanted[:, k, None, None] / length - 1) * there[:, k, None, None]

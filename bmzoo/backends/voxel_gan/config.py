@@ -23,7 +23,7 @@ class VoxelGANConfig(BaseModel):
 
     # what is seen
     cutoff: float = Field(0.8, gt=0, le=3, description="nm between beads whose atoms see one another")
-    cells: int = Field(8, ge=4, le=32, description="voxels along an edge of the cube")
+    cells: int = Field(8, ge=4, le=32, multiple_of=4, description="voxels along an edge of the cube")
     edge: float = Field(1.2, gt=0, le=6, description="nm, edge of the cube")
     width: float = Field(0.1, gt=0, le=1, description="nm, standard deviation of a particle's density")
     channels: tuple[str, ...] = Field(

@@ -26,9 +26,6 @@ class Scene(NamedTuple):
     visible: Tensor
     columns: Tensor
 
-    def at(self, rows: Tensor) -> Scene:
-        return Scene(self.positions[rows], self.visible[rows], self.columns[rows])
-
 
 class Observation(NamedTuple):
     """Input of the networks for a batch of placements.
@@ -56,9 +53,6 @@ class Observation(NamedTuple):
             return self.to_scene(local.unsqueeze(1)).squeeze(1)
         return self.origin.unsqueeze(1) + local @ self.axes
 
-    def repeat(self, times: int) -> Observation:
-        return Observation(*(field.repeat_interleave(times, 0) for field in self))
-
 
 class Observer(nn.Module):
     """Turns scenes into observations; holds the template's tables as tensors."""
@@ -78,7 +72,6 @@ class Observer(nn.Module):
     hydrogen: Tensor
     hand: Tensor
     centre_hand: Tensor
-    alone: Tensor
 
     def __init__(self, template: Template) -> None:
         super().__init__()
@@ -101,7 +94,6 @@ class Observer(nn.Module):
             self._keep(name, columns(getattr(template, name)))
         self._keep("beads", columns(template.beads, beads=True))
         self._keep("shared", columns(template.shared, beads=True))
-        self._keep("alone", columns(template.alone, beads=True))
         self._keep("table", template.table.reshape(-1, template.table.shape[-1]))
         self._keep("static", template.static)
         self._keep("hydrogen", template.is_hydrogen)
@@ -142,8 +134,13 @@ class Observer(nn.Module):
         return centres, (share > 0) & ~self.hydrogen[atoms].unsqueeze(1)
 
     def set_hands(self, hands: NDArray) -> None:
-        """Hands of placements about an atom with four neighbours, as the reference labels them."""
-        self.hand.copy_(torch.as_tensor(hands, dtype=self.hand.dtype))
+        """Takes over which hydrogen of a group is which; stereocentres keep the molecule's own hands.
+
+        Args:
+            hands: ``(n_atoms,)``, see :class:`Template`.
+        """
+        kept = np.where(self.template.chiral, self.template.hand, hands)
+        self.hand.copy_(torch.as_tensor(kept, dtype=self.hand.dtype))
 
     def forward(
         self, scene: Scene, atoms: Tensor, turns: Tensor | None = None, *, learn_hands: bool = False

@@ -45,6 +45,7 @@ class Template:
             hand with the atom is given; -1.
         centre: ``(n_atoms, 3)`` three neighbours of an atom with four, whose hand is given; -1.
         hand, centre_hand: ``(n_atoms,)`` those hands, as they have to be; 0 where free.
+        chiral: ``(n_atoms,)`` whether ``hand`` is that of a stereocentre, and no label of hydrogens.
         alone: ``(n_atoms,)`` the bead that this atom is all of, -1.
         static: ``(n_atoms, n_static)`` features that do not depend on coordinates.
         table: see :func:`bmzoo.representations.channels.channel_table`.
@@ -63,6 +64,7 @@ class Template:
     centre: Ints
     hand: Floats
     centre_hand: Floats
+    chiral: NDArray[np.bool_]
     alone: Ints
     static: NDArray[np.float32]
     table: NDArray[np.float32]
@@ -159,6 +161,7 @@ def make_template(topology: Topology, config: VoxelGANConfig) -> Template:
         centre=centre,
         hand=relatives.hands(triple),
         centre_hand=relatives.centre_hands(centre),
+        chiral=relatives.chiral(triple),
         alone=alone,
         static=_static(relatives, slots, known, kinds),
         table=channel_table(topology, channels),
@@ -239,6 +242,10 @@ class _Relatives:
                 found[atom] = siblings.get((parent, a, b), 1.0)
                 siblings[parent, a, b] = -found[atom]
         return found
+
+    def chiral(self, triple: Ints) -> NDArray[np.bool_]:
+        rows = enumerate(triple.tolist())
+        return np.array([p >= 0 and self._sign(p, [a, b, atom]) != 0 for atom, (p, a, b) in rows])
 
     def centre_hands(self, centre: Ints) -> Floats:
         return np.array([self._sign(a, row.tolist()) if row[0] >= 0 else 0.0 for a, row in enumerate(centre)])
