@@ -72,10 +72,9 @@ class Backmapper(ABC):
         """One optimiser for every part that is trained in turn (``generator``, ``critic``)."""
         raise NotImplementedError(f"backend '{self.name}' is not trained by gradients")
 
-    def part(self, step: int) -> str:
-        """Which optimiser step ``step`` moves; by default the only one."""
-        (name,) = self.optimizers()
-        return name
+    def part(self, step: int) -> str | None:
+        """Which optimiser step ``step`` moves; ``None`` where there is only one."""
+        return None
 
     def training_step(self, batch: Any, step: int) -> Losses:
         """Losses of one batch for the part that this step moves, on the networks' device.

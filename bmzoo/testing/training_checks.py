@@ -63,7 +63,7 @@ class TrainingConformance:
         assert not missing, "an optimiser moves parameters that are not in 'module'"
         batches = backmapper.training_batches(_pairs(backmapper), seed=SEED)
         for step in range(self.training_steps):
-            part = backmapper.part(step)
+            part = backmapper.part(step) or next(iter(optimizers))
             assert part in optimizers, f"step {step} is for '{part}', which has no optimiser"
             before = [p.detach().clone() for p in parameters]
             losses = backmapper.training_step(batches(step), step)
@@ -85,7 +85,7 @@ class TrainingConformance:
         optimizers = backmapper.optimizers()
         batches = backmapper.training_batches(_pairs(backmapper), seed=SEED)
         for step in range(self.training_steps):
-            optimizer = optimizers[backmapper.part(step)]
+            optimizer = optimizers[backmapper.part(step) or next(iter(optimizers))]
             optimizer.zero_grad()
             backmapper.training_step(batches(step), step)["total"].backward()
             optimizer.step()

@@ -77,7 +77,7 @@ class TrainingModule(LightningModule):  # type: ignore[misc]
         """
         step, batch = item
         model = turn(self.tasks, step, self.seed).model
-        part = model.part(step)
+        part = model.part(step) or next(iter(self.parts))
         if part not in self.parts:
             raise InputError(
                 f"step {step} is for '{part}', but there is an optimiser for {', '.join(self.parts)}"

@@ -69,7 +69,6 @@ class Observer(nn.Module):
     total: Tensor
     triple: Tensor
     centre: Tensor
-    hydrogen: Tensor
     hand: Tensor
     centre_hand: Tensor
 
@@ -96,7 +95,6 @@ class Observer(nn.Module):
         self._keep("shared", columns(template.shared, beads=True))
         self._keep("table", template.table.reshape(-1, template.table.shape[-1]))
         self._keep("static", template.static)
-        self._keep("hydrogen", template.is_hydrogen)
         self._keep("hand", template.hand.astype(np.float32))
         self._keep("centre_hand", template.centre_hand.astype(np.float32))
         weights, total = self._shared_weights()
@@ -115,15 +113,10 @@ class Observer(nn.Module):
     def n_flags(self) -> int:
         return self.static.shape[1] + self.n_vectors + self.shared.shape[1] + 2
 
-    def present(self, seen: Observation, atoms: Tensor) -> Tensor:
-        """``(batch, n_vectors)`` 1 for vectors that are there, 0 for the rest.
-
-        Remaining centres count for heavy atoms only: those of hydrogens hold what heavy atoms missed.
-        """
+    def present(self, seen: Observation) -> Tensor:
+        """``(batch, n_vectors)`` 1 for vectors that are there, 0 for the rest."""
         first = self.static.shape[1]
-        there = seen.flags[:, first : first + self.n_vectors].clone()
-        there[:, self.n_vectors - self.shared.shape[1] :] *= ~self.hydrogen[atoms].unsqueeze(1)
-        return there
+        return seen.flags[:, first : first + self.n_vectors]
 
     def remaining(self, scene: Scene, atoms: Tensor) -> tuple[Tensor, Tensor]:
         """``(batch, SHARED, 3)`` centres that a bead's atoms yet to be placed must have; and whether."""
@@ -131,7 +124,7 @@ class Observer(nn.Module):
         visible = scene.visible.clone()
         visible[rows, self.own[atoms]] = False
         centres, share = self._remaining(scene.positions, visible, atoms)
-        return centres, (share > 0) & ~self.hydrogen[atoms].unsqueeze(1)
+        return centres, share > 0
 
     def set_hands(self, hands: NDArray) -> None:
         """Takes over which hydrogen of a group is which; stereocentres keep the molecule's own hands.
@@ -213,7 +206,7 @@ class Observer(nn.Module):
 
     def _hands(self, scene: Scene, visible: Tensor, atoms: Tensor) -> Tensor:
         """Hands as they are in the positions."""
-        placed = scene.positions[torch.arange(len(atoms)), self.own[atoms]]
+        placed = scene.positions[torch.arange(len(atoms), device=atoms.device), self.own[atoms]]
         found = []
         for table, of_centre in ((self.triple, False), (self.centre, True)):
             three, _ = self._take(scene.positions, torch.ones_like(visible), table[atoms])
@@ -234,14 +227,13 @@ class Observer(nn.Module):
         weights = np.zeros((n, count, self.layout.n_fixed), dtype=np.float32)
         total = np.zeros((n, count), dtype=np.float32)
         for atom in range(n):
-            by_phase = template.weights[int(template.is_hydrogen[atom])]
             for place, bead in enumerate(template.shared[atom]):
                 if bead < 0:
                     continue
-                total[atom, place] = by_phase[bead].sum()
-                for other in np.flatnonzero(by_phase[bead]):
+                total[atom, place] = template.weights[bead].sum()
+                for other in np.flatnonzero(template.weights[bead]):
                     column = self.layout.column_of[template.owners[atom], other]
-                    weights[atom, place, column] = by_phase[bead, other]
+                    weights[atom, place, column] = template.weights[bead, other]
         return weights, total
 
     def _keep(self, name: str, values: NDArray) -> None:

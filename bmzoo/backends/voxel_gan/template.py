@@ -39,8 +39,7 @@ class Template:
         slots: ``(n_atoms, config.neighbours)`` bonded neighbours that are given as coordinates, -1.
         beads: ``(n_atoms, BEADS)`` beads that are given as coordinates, -1.
         shared: ``(n_atoms, SHARED)`` beads that a heavy atom is part of, -1.
-        weights: ``(2, n_beads, n_atoms)`` weights of a bead's atoms: while heavy atoms are placed,
-            with hydrogens counted at their parents, and with hydrogens.
+        weights: ``(n_beads, n_atoms)`` weights of a bead's heavy atoms, hydrogens counted at their parents.
         triple: ``(n_atoms, 3)`` the atom's parent and two of the parent's atoms placed before, whose
             hand with the atom is given; -1.
         centre: ``(n_atoms, 3)`` three neighbours of an atom with four, whose hand is given; -1.
@@ -98,7 +97,7 @@ class Template:
             for bead in beads[atom][beads[atom] >= 0]:
                 found[owner][int(bead)] = None
             for bead in self.shared[atom][self.shared[atom] >= 0]:
-                for other in np.flatnonzero(self.weights[:, bead].any(axis=0)):
+                for other in np.flatnonzero(self.weights[bead]):
                     found[owner][int(self.owners[other])] = None
         for bead, others in enumerate(found):
             for other in others:
@@ -156,7 +155,7 @@ def make_template(topology: Topology, config: VoxelGANConfig) -> Template:
         slots=slots,
         beads=beads,
         shared=shared,
-        weights=np.stack([relatives.united(matrix), matrix]),
+        weights=relatives.united(matrix),
         triple=triple,
         centre=centre,
         hand=relatives.hands(triple),

@@ -66,7 +66,7 @@ class Training:
         device = self.observer.static.device
         scene, atoms = Scene(*(x.to(device) for x in batch.scene)), batch.atoms.to(device)
         seen = self._look(scene, atoms)
-        target = seen.to_local(scene.positions[torch.arange(len(atoms)), self.observer.own[atoms]])
+        target = seen.to_local(self._recorded_at(scene, atoms))
         drawn = self.generator(seen, self._noise(len(atoms), self.config.draws))
         if self.bonds is not None:
             drawn = seen.to_local(self.bonds(scene, atoms, seen.to_scene(drawn)))
@@ -74,7 +74,7 @@ class Training:
         distances = distance_score(
             _distances(drawn, seen.vectors.unsqueeze(1)),
             _distances(target, seen.vectors),
-            self.observer.present(seen, atoms),
+            self.observer.present(seen),
         ).mean()
         total = score + self.config.distance_weight * distances
         return {"total": total, "score": score.detach(), "distances": distances.detach()}
@@ -138,7 +138,9 @@ class Training:
                 state.clear(step.units, step.beads, step.clear)
             scene = state.scene(step.units, step.beads)
             placed = torch.as_tensor(step.atoms, device=scene.positions.device)
-            position = scene.positions[torch.arange(len(placed)), self.observer.own[placed]]
+            position = scene.positions[
+                torch.arange(len(placed), device=placed.device), self.observer.own[placed]
+            ]
             found.append(Step(placed, position, scene, self._look(scene, placed) if look else None))
             state.put(step.units, step.beads, step.atoms, position)
         return found
@@ -153,13 +155,13 @@ class Training:
         ordinal[order] = np.arange(len(group)) - np.repeat(np.cumsum(count) - count, count)
         samples = torch.cat([s.position.reshape(draws, -1, 3) for s in drawn], 1).transpose(0, 1)
         target = torch.cat([s.position for s in true])
-        rows = (torch.as_tensor(group), torch.as_tensor(ordinal))
+        rows = tuple(torch.as_tensor(x, device=target.device) for x in (group, ordinal))
         shape = (len(count), int(count.max()))
         joint = samples.new_zeros(*shape, draws, 3).index_put(rows, samples / LENGTH)
         known = target.new_zeros(*shape, 3).index_put(rows, target / LENGTH)
         score = energy_score(joint.transpose(1, 2).flatten(2), known.flatten(1))
         distances = [self._distance_score(a, b) for a, b in zip(drawn, true, strict=True)]
-        per_atom = score / torch.as_tensor(count, dtype=score.dtype).sqrt()
+        per_atom = score / torch.as_tensor(count, dtype=score.dtype, device=score.device).sqrt()
         return per_atom.mean(), torch.cat(distances).mean()
 
     def _distance_score(self, drawn: Step, true: Step) -> Tensor:
@@ -181,10 +183,8 @@ class Training:
 
     def _centres(self, step: Step) -> Tensor:
         """``(n, SHARED * 3)`` how far the beads of placed atoms are off, once whole, in ``LENGTH``."""
-        rows, own = torch.arange(len(step.atoms)), self.observer.own[step.atoms]
-        # hydrogens cannot make up for what heavy atoms missed, and must not try
-        placed = ~self.observer.hydrogen[step.atoms]
-        visible = step.scene.visible.index_put((rows, own), placed)
+        rows, own = torch.arange(len(step.atoms), device=step.atoms.device), self.observer.own[step.atoms]
+        visible = step.scene.visible.index_put((rows, own), torch.ones_like(own, dtype=torch.bool))
         positions = step.scene.positions.index_put((rows, own), step.position)
         return self.observer.bead_errors(Scene(positions, visible, step.scene.columns), step.atoms) / LENGTH
 
@@ -206,6 +206,11 @@ class Training:
         if self.config.frame == "bead":
             turns = 2 * torch.pi * torch.rand(len(atoms), device=atoms.device)
         return self.observer(scene, atoms, turns, learn_hands=True)
+
+    def _recorded_at(self, scene: Scene, atoms: Tensor) -> Tensor:
+        """``(batch, 3)`` nm, where the data have the atoms to be placed."""
+        rows = torch.arange(len(atoms), device=atoms.device)
+        return scene.positions[rows, self.observer.own[atoms]]
 
     def _noise(self, n: int, draws: int) -> Tensor:
         return torch.randn(n, draws, self.config.noise, device=self.observer.static.device)
