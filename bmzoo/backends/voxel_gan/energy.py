@@ -24,6 +24,7 @@ class AtomEnergy(nn.Module):
     sigma: Tensor
     epsilon: Tensor
     charges: Tensor
+    screened: Tensor
 
     def __init__(self, observer: Observer, field: ForceField) -> None:
         super().__init__()
@@ -77,7 +78,12 @@ class AtomEnergy(nn.Module):
         r = physics.lengths(away)
         energy = physics.lennard_jones(r, self.sigma[index].unsqueeze(1), epsilon.unsqueeze(1))
         charges = (self.charges[index] * visible).unsqueeze(1)
-        return (energy + physics.coulomb(r, charges, *self._reaction_field)).sum(-1)
+        energy = energy + physics.coulomb(r, charges)
+        krf, crf = self._reaction_field
+        if krf or crf:
+            screened = charges * self.screened[index].unsqueeze(1)
+            energy = energy + physics.COULOMB * screened * (krf * r.square() - crf)
+        return energy.sum(-1)
 
     def _terms(self, name: str, members: NDArray[np.int64], **numbers: NDArray) -> None:
         """Tables of the terms of every atom: columns ``(n_atoms, most, n_members)``, -1; parameters."""
@@ -112,11 +118,15 @@ class AtomEnergy(nn.Module):
             (own_charges, field.pair_charge_product),
         ):
             table[first, second] = table[second, first] = values
+        # 1-4 pairs have no reaction field
+        own_screened, screened = np.ones((n, n)), np.ones((n, n))
+        own_screened[first, second] = own_screened[second, first] = 0
         nothing = np.zeros((n, n_beads))
         for name, own, other in (
             ("sigma", own_sigma, sigma),
             ("epsilon", own_epsilon, epsilon),
             ("charges", own_charges, charges),
+            ("screened", own_screened, screened),
         ):
             table = np.concatenate([own, other, nothing + (name == "sigma")], axis=1).astype(np.float32)
             self.register_buffer(name, torch.as_tensor(table.reshape(-1)), persistent=False)
