@@ -16,6 +16,7 @@ from bmzoo.backends.voxel_gan.bonds import BondLengths
 from bmzoo.backends.voxel_gan.config import VoxelGANConfig
 from bmzoo.backends.voxel_gan.data import TrainingSet
 from bmzoo.backends.voxel_gan.energy import CONSTRAINT, AtomEnergy
+from bmzoo.backends.voxel_gan.hands import are_wrong, mirrored
 from bmzoo.backends.voxel_gan.losses import energy_score
 from bmzoo.backends.voxel_gan.model import VoxelGAN
 from bmzoo.backends.voxel_gan.observation import Observer, Scene
@@ -130,6 +131,36 @@ def test_weights_of_one_hand_do_not_turn_another(melt: tuple[VoxelGAN, PairedFra
     assert chiral.any()
     other.load_state(one.state())
     assert (other.observer.hand[chiral] == -one.observer.hand[chiral]).all()
+
+
+@pytest.mark.parametrize("name", ["sps", "cln"])
+def test_atoms_of_the_wrong_hand_are_mirrored(name: str) -> None:
+    """Those of the right hand stay, and distances to the three atoms of the plane are kept."""
+    system = load_system(name)
+    assert system.reference is not None
+    model = VoxelGAN(system.topology, SMALL.model_copy(update={"batch": 1000, "atom_noise": 0.0}))
+    observer = model.observer
+    frames = pairs(system.reference.frames("train", 0, 1), system.topology.mapping)
+    training = TrainingSet(observer, frames, seed=0)
+    observer.set_hands(training.hands())
+    scene, atoms = training(1)
+    true = scene.positions[torch.arange(len(atoms)), observer.own[atoms]].unsqueeze(1)
+    assert not are_wrong(observer, scene, atoms, true).any()
+    assert torch.equal(mirrored(observer, scene, atoms, true), true)
+    found_any = False
+    for table, hand in ((observer.triple, observer.hand), (observer.centre, observer.centre_hand)):
+        three, there = observer.take(scene, table[atoms])
+        normal = torch.linalg.cross(three[:, 1] - three[:, 0], three[:, 2] - three[:, 0])
+        height = ((true[:, 0] - three[:, 0]) * normal).sum(-1) / normal.square().sum(-1).clamp(min=1e-12)
+        wrong = (true[:, 0] - 2 * height[:, None] * normal).unsqueeze(1)
+        known = there.all(1) & (hand[atoms] != 0)
+        assert are_wrong(observer, scene, atoms, wrong)[known].all()
+        right = mirrored(observer, scene, atoms, wrong)
+        assert torch.allclose(right[known], true[known], atol=1e-5)
+        lengths = (right - three).norm(dim=-1), (wrong - three).norm(dim=-1)
+        assert torch.allclose(lengths[0][known], lengths[1][known], atol=1e-5)
+        found_any |= bool(known.any())
+    assert found_any
 
 
 def test_surroundings_hold_every_image_within_the_cutoff() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bmzoo.backends.voxel_gan.bonds import BondLengths
 from bmzoo.backends.voxel_gan.energy import AtomEnergy
+from bmzoo.backends.voxel_gan.hands import are_wrong, mirrored
 from bmzoo.backends.voxel_gan.network import Generator
 from bmzoo.backends.voxel_gan.observation import Observer, Scene
 from bmzoo.backends.voxel_gan.schedule import Schedule, bead_sequences
@@ -23,6 +24,8 @@ from bmzoo.frames.random import random_stream
 
 Floats = NDArray[np.float64]
 GAS_CONSTANT = 8.31446261815324e-3
+REDRAWS = 4
+"""How often an atom on the wrong side of a stereocentre is drawn again before it is mirrored."""
 
 
 @dataclass(eq=False)
@@ -71,7 +74,7 @@ class Sampler:
     ) -> None:
         """Places what the schedules say; ``clear``: first takes away the atoms of beads that begin."""
         config = self.observer.template.config
-        state.draw_noise(config.candidates, config.noise + (config.frame == "bead"))
+        state.draw_noise(config.candidates + REDRAWS, config.noise + (config.frame == "bead"))
         for steps in zip_longest(*schedules):
             taken = [(u, *step) for u, step in enumerate(steps) if step is not None]
             which = np.concatenate([np.full(len(beads), u) for u, beads, _ in taken])
@@ -86,14 +89,27 @@ class Sampler:
     def _place(self, state: State, which: NDArray, beads: NDArray, atoms: NDArray) -> None:
         scene, noise = state.scene(which, beads), state.noise(which, beads, atoms)
         chosen = torch.as_tensor(atoms, device=scene.positions.device)
-        if self.observer.template.config.frame == "bead":
-            positions = self._turning(scene, chosen, noise)
+        first = self.observer.template.config.candidates
+        drawn = self._candidates(scene, chosen, noise[:, :first])
+        position = self._choose(scene, chosen, drawn, noise[:, :first])
+        for again in range(first, first + REDRAWS):
+            rows = are_wrong(self.observer, scene, chosen, position[:, None]).squeeze(1).nonzero().squeeze(1)
+            if not len(rows):
+                break
+            part = Scene(*(values[rows] for values in scene))
+            position[rows] = self._candidates(part, chosen[rows], noise[rows, again : again + 1]).squeeze(1)
         else:
-            seen = self.observer(scene, chosen)
+            position = mirrored(self.observer, scene, chosen, position[:, None]).squeeze(1)
+        state.put(which, beads, atoms, position)
+
+    def _candidates(self, scene: Scene, atoms: Tensor, noise: Tensor) -> Tensor:
+        """``(batch, n, 3)`` in the scene's coordinates, one for each of ``(batch, n, noise)``."""
+        if self.observer.template.config.frame == "bead":
+            positions = self._turning(scene, atoms, noise)
+        else:
+            seen = self.observer(scene, atoms)
             positions = seen.to_scene(self.generator(seen, noise))
-        if self.bonds is not None:
-            positions = self.bonds(scene, chosen, positions)
-        state.put(which, beads, atoms, self._choose(scene, chosen, positions, noise))
+        return positions if self.bonds is None else self.bonds(scene, atoms, positions)
 
     def _turning(self, scene: Scene, atoms: Tensor, noise: Tensor) -> Tensor:
         """Published frames leave the rotation about z free: every candidate has its own."""
