@@ -37,13 +37,12 @@ def mirrored(observer: Observer, scene: Scene, atoms: Tensor, placed: Tensor) ->
 def _planes(observer: Observer, scene: Scene, atoms: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """A point and the normal ``(batch, 1, 3)`` of planes, and the side ``(batch, 1, 1)`` to be on; 0: any.
 
-    Parent and two of its neighbours for an atom about a centre, three neighbours for the centre.
+    Of every stereocentre that an atom belongs to, and of the parent that a hydrogen is placed about.
     """
-    for table, hand, side in (
-        (observer.triple, observer.hand, 1),
-        (observer.centre, observer.centre_hand, -1),
-    ):
-        three, there = observer.take(scene, table[atoms])
+    sides, hands = observer.sides[atoms], observer.side_hand[atoms]
+    tables = [(sides[:, k], hands[:, k]) for k in range(sides.shape[1])]
+    for table, hand in ((observer.triple[atoms], observer.hand[atoms]), *tables):
+        three, there = observer.take(scene, table)
         first, *others = three.unsqueeze(2).unbind(1)
         normal = torch.linalg.cross(others[0] - first, others[1] - first)
-        yield first, normal, (side * hand[atoms] * there.all(1))[:, None, None]
+        yield first, normal, (hand * there.all(1))[:, None, None]

@@ -69,8 +69,10 @@ class Observer(nn.Module):
     total: Tensor
     triple: Tensor
     centre: Tensor
+    sides: Tensor
     hand: Tensor
     centre_hand: Tensor
+    side_hand: Tensor
 
     def __init__(self, template: Template) -> None:
         super().__init__()
@@ -89,7 +91,7 @@ class Observer(nn.Module):
         atoms = np.arange(n)
         self._keep("own", columns(atoms))
         self._keep("origin", columns(template.origin))
-        for name in ("axes", "slots", "triple", "centre"):
+        for name in ("axes", "slots", "triple", "centre", "sides"):
             self._keep(name, columns(getattr(template, name)))
         self._keep("beads", columns(template.beads, beads=True))
         self._keep("shared", columns(template.shared, beads=True))
@@ -97,6 +99,7 @@ class Observer(nn.Module):
         self._keep("static", template.static)
         self._keep("hand", template.hand.astype(np.float32))
         self._keep("centre_hand", template.centre_hand.astype(np.float32))
+        self._keep("side_hand", template.side_hand.astype(np.float32))
         weights, total = self._shared_weights()
         self._keep("weights", weights)
         self._keep("total", total)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bmzoo.backends.voxel_gan.bonds import BondLengths
 from bmzoo.backends.voxel_gan.energy import AtomEnergy
+from bmzoo.backends.voxel_gan.flaws import Flaws
 from bmzoo.backends.voxel_gan.hands import are_wrong, mirrored
 from bmzoo.backends.voxel_gan.network import Generator
 from bmzoo.backends.voxel_gan.observation import Observer, Scene
@@ -24,6 +25,8 @@ from bmzoo.frames.random import random_stream
 
 Floats = NDArray[np.float64]
 GAS_CONSTANT = 8.31446261815324e-3
+REACHES = (1, 2, 3, 4, 5, 6, 8, 8, 10, 10)
+"""How far around flawed beads is drawn again, round after round."""
 REDRAWS = 4
 """How often an atom on the wrong side of a stereocentre is drawn again before it is mirrored."""
 
@@ -39,7 +42,10 @@ class Sampler:
     temperature: float | None
 
     def __post_init__(self) -> None:
-        self._sequences = bead_sequences(self.observer.template)
+        template = self.observer.template
+        self._sequences = bead_sequences(template)
+        self._flaws = Flaws(template)
+        self._heavy = (template.alone < 0) & ~template.is_hydrogen
 
     def units(self, beads: Floats, box: Floats | None, keys: Sequence[tuple[int, int, int]]) -> list[Unit]:
         """The samples of one frame, which share its surroundings and schedule.
@@ -61,22 +67,46 @@ class Sampler:
         dtype = next(self.generator.parameters()).dtype
         state = State(self.observer, units, dtype)
         config = self.observer.template.config
-        for phase in (0, 1):
-            self._pass(state, [unit.schedule.first_pass(phase) for unit in units])
+        self._pass(state, {u: unit.schedule.first_pass(0) for u, unit in enumerate(units)})
+        self._repair(state)
+        self._pass(state, {u: unit.schedule.first_pass(1) for u, unit in enumerate(units)})
         for _ in range(config.sweeps):
             for phase in (0, 1):
-                sweeps = [unit.schedule.sweep(phase) for unit in units]
+                sweeps = {u: unit.schedule.sweep(phase) for u, unit in enumerate(units)}
                 self._pass(state, sweeps, clear=config.redraw == "bead")
         return state.atoms()
 
+    def _repair(self, state: State) -> None:
+        """Draws heavy atoms of flawed beads and those near them again, wider from round to round.
+
+        Sweeps cannot: they draw bead by bead, and beads on both sides of a broken bond hold each other.
+        """
+        owners = self.observer.template.owners
+        most = self.observer.template.config.repairs * int(self._heavy.sum())
+        left = {u: most * len(unit.beads) for u, unit in enumerate(state.units)}
+        for reach in REACHES:
+            schedules = {}
+            for u, (unit, atoms) in enumerate(zip(state.units, state.atoms(), strict=True)):
+                flawed = self._flaws(unit.beads, atoms)
+                beads = self._flaws.widened(flawed, reach)
+                again = beads[:, owners] & self._heavy
+                if again.any() and again.sum() <= left[u]:
+                    left[u] -= int(again.sum())
+                    state.hide(unit, again)
+                    schedules[u] = unit.schedule.first_pass(0, only=beads)
+            if not schedules:
+                break
+            self._pass(state, schedules)
+
     def _pass(
-        self, state: State, schedules: list[Iterator[tuple[NDArray, NDArray]]], *, clear: bool = False
+        self, state: State, schedules: dict[int, Iterator[tuple[NDArray, NDArray]]], *, clear: bool = False
     ) -> None:
-        """Places what the schedules say; ``clear``: first takes away the atoms of beads that begin."""
+        """Places what the schedules of some units say; ``clear``: hides the atoms of beads that begin."""
         config = self.observer.template.config
-        state.draw_noise(config.candidates + REDRAWS, config.noise + (config.frame == "bead"))
-        for steps in zip_longest(*schedules):
-            taken = [(u, *step) for u, step in enumerate(steps) if step is not None]
+        width = config.noise + (config.frame == "bead")
+        state.draw_noise(config.candidates + REDRAWS, width, [state.units[u] for u in schedules])
+        for steps in zip_longest(*schedules.values()):
+            taken = [(u, *step) for u, step in zip(schedules, steps, strict=True) if step is not None]
             which = np.concatenate([np.full(len(beads), u) for u, beads, _ in taken])
             beads = np.concatenate([beads for _, beads, _ in taken])
             atoms = np.concatenate([atoms for _, _, atoms in taken])

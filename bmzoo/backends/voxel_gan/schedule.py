@@ -32,12 +32,20 @@ class Schedule:
         drawn = [a for a in template.order.tolist() if template.alone[a] < 0]
         self._phases = [[a for a in drawn if template.is_hydrogen[a] == h] for h in (False, True)]
 
-    def first_pass(self, phase: int) -> Iterator[tuple[Ints, Ints]]:
-        """Every molecule in its order of generation, all molecules together; heavy atoms or hydrogens."""
+    def first_pass(self, phase: int, only: NDArray[np.bool_] | None = None) -> Iterator[tuple[Ints, Ints]]:
+        """Every molecule in its order of generation, all molecules together; heavy atoms or hydrogens.
+
+        Args:
+            phase: 0 for heavy atoms, 1 for hydrogens.
+            only: ``(n_molecules, n_beads)`` beads whose atoms are placed; all by default.
+        """
         n_molecules = len(self._masks) // self._n_beads
         owners = self._template.owners
         queue = [(int(owners[a]), a) for a in self._phases[phase]]
-        queues = [[(m * self._n_beads + b, a) for b, a in queue] for m in range(n_molecules)]
+        queues = [
+            [(m * self._n_beads + b, a) for b, a in queue if only is None or only[m, b]]
+            for m in range(n_molecules)
+        ]
         return self._rounds(queues)
 
     def sweep(self, phase: int) -> Iterator[tuple[Ints, Ints]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -87,10 +88,21 @@ class State:
         index = (first[:, None] + sequences)[sequences >= 0]
         self.visible[torch.as_tensor(index, device=self.device)] = False
 
-    def draw_noise(self, candidates: int, width: int) -> None:
-        """Numbers of one pass, from the stream of every molecule."""
+    def hide(self, unit: Unit, atoms: NDArray[np.bool_]) -> None:
+        """Takes atoms ``(n_molecules, n_atoms)`` of one unit away."""
+        index = torch.as_tensor(unit.offset + np.flatnonzero(atoms), device=self.device)
+        self.visible[index] = False
+
+    def draw_noise(self, candidates: int, width: int, units: Sequence[Unit]) -> None:
+        """Numbers of one pass, from the stream of every molecule of these units."""
         shape = (self.n_atoms, candidates, width)
-        drawn = [s.standard_normal(shape, dtype=np.float32) for unit in self.units for s in unit.streams]
+        nothing = np.zeros(shape, dtype=np.float32)
+        taking = {id(unit) for unit in units}
+        drawn = [
+            stream.standard_normal(shape, dtype=np.float32) if id(unit) in taking else nothing
+            for unit in self.units
+            for stream in unit.streams
+        ]
         self._noise = self._tensor(np.stack(drawn), self.dtype)
 
     def noise(self, which: NDArray, beads: NDArray, atoms: NDArray) -> Tensor:

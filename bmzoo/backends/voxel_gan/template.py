@@ -22,6 +22,8 @@ AXES = 5
 """Points that may define the axes of a local frame."""
 SHARED = 2
 """Beads of an atom whose remaining centre is given."""
+SIDES = 3
+"""Stereocentres that an atom can be one of four atoms of."""
 BEADS = 4
 """Beads whose positions are given, the owner first."""
 
@@ -45,6 +47,9 @@ class Template:
         centre: ``(n_atoms, 3)`` three neighbours of an atom with four, whose hand is given; -1.
         hand, centre_hand: ``(n_atoms,)`` those hands, as they have to be; 0 where free.
         chiral: ``(n_atoms,)`` whether ``hand`` is that of a stereocentre, and no label of hydrogens.
+        sides: ``(n_atoms, SIDES, 3)`` other three of a stereocentre and three of its heavy neighbours
+            that an atom is one of, -1; from the side on which ``(b - a) x (c - a)`` points, or
+            from the other, as ``side_hand`` ``(n_atoms, SIDES)`` says, the atom must be seen.
         alone: ``(n_atoms,)`` the bead that this atom is all of, -1.
         static: ``(n_atoms, n_static)`` features that do not depend on coordinates.
         table: see :func:`bmzoo.representations.channels.channel_table`.
@@ -64,6 +69,8 @@ class Template:
     hand: Floats
     centre_hand: Floats
     chiral: NDArray[np.bool_]
+    sides: Ints
+    side_hand: Floats
     alone: Ints
     static: NDArray[np.float32]
     table: NDArray[np.float32]
@@ -89,7 +96,10 @@ class Template:
     def close(self) -> tuple[tuple[int, ...], ...]:
         """For every bead, the beads of its molecule that its atoms' tables refer to; itself first."""
         found: list[dict[int, None]] = [{bead: None} for bead in range(self.topology.n_beads)]
-        atoms = np.concatenate([self.slots, self.triple, self.centre, self._particles("atoms")], axis=1)
+        sides = self.sides.reshape(self.n_atoms, -1)
+        atoms = np.concatenate(
+            [self.slots, self.triple, self.centre, sides, self._particles("atoms")], axis=1
+        )
         beads = np.concatenate([self.beads, self.shared, self._particles("beads")], axis=1)
         for atom, owner in enumerate(self.owners.tolist()):
             for other in atoms[atom][atoms[atom] >= 0]:
@@ -142,6 +152,7 @@ def make_template(topology: Topology, config: VoxelGANConfig) -> Template:
     matrix = mapping.matrix.toarray()
     shared = _padded([relatives.shared(a, matrix)[:SHARED] for a in range(graph.n_atoms)], SHARED)
     triple, centre = relatives.triples(), relatives.centres()
+    sides, side_hand = relatives.sides()
     alone = np.full(graph.n_atoms, -1, dtype=np.int64)
     for bead, row in enumerate(matrix):
         if (row > 0).sum() == 1:
@@ -161,6 +172,8 @@ def make_template(topology: Topology, config: VoxelGANConfig) -> Template:
         hand=relatives.hands(triple),
         centre_hand=relatives.centre_hands(centre),
         chiral=relatives.chiral(triple),
+        sides=sides,
+        side_hand=side_hand,
         alone=alone,
         static=_static(relatives, slots, known, kinds),
         table=channel_table(topology, channels),
@@ -227,6 +240,28 @@ class _Relatives:
             heavy = [n for n in near if not self.graph.is_hydrogen[n]]
             rows.append(heavy[:3] if self.graph.degrees[atom] == 4 and len(heavy) >= 3 else [-1] * 3)
         return np.array(rows, dtype=np.int64)
+
+    def sides(self) -> tuple[Ints, Floats]:
+        """See :class:`Template`. Turning four atoms in a circle of three keeps their hand."""
+        n = self.graph.n_atoms
+        others, hands = np.full((n, SIDES, 3), -1, dtype=np.int64), np.zeros((n, SIDES))
+        count = np.zeros(n, dtype=int)
+        for centre in self.graph.stereocentres[:, 0].tolist():
+            heavy = [a for a in self.graph.neighbours[centre] if not self.graph.is_hydrogen[a]][:3]
+            if len(heavy) < 3:
+                continue
+            hand = self._sign(centre, heavy)
+            a, b, c = heavy
+            for atom, three, sign in (
+                (centre, heavy, -hand),
+                (a, [centre, b, c], hand),
+                (b, [centre, c, a], hand),
+                (c, [centre, a, b], hand),
+            ):
+                if count[atom] < SIDES:
+                    others[atom, count[atom]], hands[atom, count[atom]] = three, sign
+                    count[atom] += 1
+        return others, hands
 
     def hands(self, triple: Ints) -> Floats:
         """Sign of ``(a - p) x (b - p) . (atom - p)``: the graph's, else siblings in turn."""

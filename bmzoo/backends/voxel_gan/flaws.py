@@ -1,0 +1,57 @@
+"""Beads whose atoms cannot be right: after a wrong turn, atoms drawn later cannot make up for it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bmzoo.backends.geometric.chemistry import bond_lengths
+from bmzoo.backends.voxel_gan.template import Template
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+STRETCHED = 1.3
+"""A bond is broken where it is longer than this times the sum of the covalent radii."""
+MISSED = 0.05
+"""nm by which the centre of a bead's atoms may miss it."""
+
+
+class Flaws:
+    """Finds beads with a broken bond, far from their atoms' centre, or at a stereocentre of the wrong hand.
+
+    Heavy atoms alone count, hydrogens at their parents.
+    """
+
+    def __init__(self, template: Template) -> None:
+        graph, mapping = template.topology.graph, template.topology.mapping
+        heavy = ~template.is_hydrogen[graph.bonds].any(axis=1)
+        self._bonds = graph.bonds[heavy]
+        self._longest = STRETCHED * bond_lengths(graph)[heavy]
+        self._owners = template.owners
+        self._weights = template.weights / template.weights.sum(axis=1, keepdims=True)
+        rows = np.argwhere(template.side_hand != 0)
+        self._sides = np.concatenate([rows[:, :1], template.sides[rows[:, 0], rows[:, 1]]], axis=1)
+        self._hands = template.side_hand[rows[:, 0], rows[:, 1]]
+        self._joined = np.eye(template.topology.n_beads, dtype=bool)
+        i, j = mapping.bonds.T
+        self._joined[i, j] = self._joined[j, i] = True
+
+    def __call__(self, beads: Floats, atoms: Floats) -> Bools:
+        """``(n_molecules, n_beads)`` from beads and ``(n_molecules, n_atoms, 3)`` atoms, nm."""
+        flawed: Bools = ~(np.linalg.norm(self._weights @ atoms - beads, axis=-1) <= MISSED)
+        i, j = self._bonds.T
+        broken = ~(np.linalg.norm(atoms[:, i] - atoms[:, j], axis=-1) <= self._longest)
+        for ends in (i, j):
+            molecules, rows = np.nonzero(broken)
+            flawed[molecules, self._owners[ends[rows]]] = True
+        x, a, b, c = (atoms[:, column] for column in self._sides.T)
+        turned = (np.cross(b - a, c - a) * (x - a)).sum(-1) * self._hands < 0
+        molecules, rows = np.nonzero(turned)
+        flawed[molecules, self._owners[self._sides[rows, 0]]] = True
+        return flawed
+
+    def widened(self, flawed: Bools, reach: int) -> Bools:
+        """With the beads of the molecule that so many bonds or fewer lie between."""
+        for _ in range(reach):
+            flawed = flawed @ self._joined
+        return flawed
