@@ -231,6 +231,7 @@ def _write_arrays(path: Path, state: dict[str, Any]) -> None:
         return np.ascontiguousarray(value)
 
     save_file({name: as_array(value) for name, value in state.items()}, path)
+    path.chmod(0o644)  # safetensors writes for the owner alone
 
 
 def _write_reference(path: Path, backmapper: Backmapper, example: Frame, seed: int) -> None:

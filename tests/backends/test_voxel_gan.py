@@ -438,3 +438,13 @@ def test_it_learns_one_frame(melt: tuple[VoxelGAN, PairedFrames]) -> None:
         optimizer.step()
         scores.append(float(losses["score"]))
     assert np.mean(scores[-10:]) < 0.5 * np.mean(scores[:5])
+
+
+def test_single_placements_stand_between_windows(melt: tuple[VoxelGAN, PairedFrames]) -> None:
+    _, pair = melt
+    changes = {"supervised": 1, "singles": 1, "critic_steps": 1, "window": 2, "adversarial": True}
+    model = VoxelGAN(load_system("sps").topology, SMALL.model_copy(update=changes))
+    batches = model.training_batches([pair], seed=0)
+    kinds = [type(batches(step)).__name__ for step in range(6)]
+    assert kinds == ["Batch", "Window", "Batch", "Window", "Batch", "Window"]
+    assert [model.part(step) for step in range(6)] == ["generator", "critic"] + ["generator"] * 3 + ["critic"]

@@ -46,12 +46,20 @@ class VoxelGANConfig(BaseModel):
     readout: Literal["coordinate", "density"] = Field(
         "coordinate", description="the network gives a coordinate, or a density whose mean it is"
     )
+    unseen_inputs: Literal["random", "ignored"] = Field(
+        "random",
+        description="weights of inputs before training; 'ignored': zero, so that what never occurs in "
+        "training counts for nothing in another molecule",
+    )
     spectral_norm: bool = Field(True, description="spectral normalisation of the critic")
 
     # training
     batch: int = Field(128, ge=2, le=4096, description="placements in a batch of the supervised steps")
     window: int = Field(
         10, ge=1, le=1000, description="steps of the schedule that are unrolled after the supervised steps"
+    )
+    singles: int = Field(
+        0, ge=0, le=1000, description="steps of single placements between two windows: they keep widths right"
     )
     sequences: int = Field(
         36, ge=1, le=4096, description="molecules in a batch of windows, as far as whole frames allow"

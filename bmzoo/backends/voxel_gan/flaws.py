@@ -12,6 +12,9 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 STRETCHED = 1.3
 """A bond is broken where it is longer than this times the sum of the covalent radii."""
+STRAINED = 8.0
+"""Energy of an angle, in kT, that the reference does not reach: one in 16,000 angles does."""
+GAS_CONSTANT = 8.31446261815324e-3
 MISSED = 0.05
 """nm by which the centre of a bead's atoms may miss it."""
 
@@ -32,6 +35,12 @@ class Flaws:
         rows = np.argwhere(template.side_hand != 0)
         self._sides = np.concatenate([rows[:, :1], template.sides[rows[:, 0], rows[:, 1]]], axis=1)
         self._hands = template.side_hand[rows[:, 0], rows[:, 1]]
+        field, kelvin = template.topology.force_field, template.topology.temperature
+        self._angles = np.empty((0, 3), dtype=np.int64)
+        if field is not None and kelvin is not None:
+            among = ~template.is_hydrogen[field.angles].any(axis=1)
+            self._angles, self._theta0 = field.angles[among], field.angle_theta0[among]
+            self._bend = np.sqrt(2 * STRAINED * GAS_CONSTANT * kelvin / field.angle_k[among])
         self._joined = np.eye(template.topology.n_beads, dtype=bool)
         i, j = mapping.bonds.T
         self._joined[i, j] = self._joined[j, i] = True
@@ -44,6 +53,14 @@ class Flaws:
         for ends in (i, j):
             molecules, rows = np.nonzero(broken)
             flawed[molecules, self._owners[ends[rows]]] = True
+        if len(self._angles):
+            i, j, k = self._angles.T
+            u, v = atoms[:, i] - atoms[:, j], atoms[:, k] - atoms[:, j]
+            cosine = (u * v).sum(-1) / np.linalg.norm(u, axis=-1) / np.linalg.norm(v, axis=-1)
+            bent = ~(np.abs(np.arccos(cosine.clip(-1, 1)) - self._theta0) <= self._bend)
+            molecules, rows = np.nonzero(bent)
+            for ends in (i, j, k):
+                flawed[molecules, self._owners[ends[rows]]] = True
         x, a, b, c = (atoms[:, column] for column in self._sides.T)
         turned = (np.cross(b - a, c - a) * (x - a)).sum(-1) * self._hands < 0
         molecules, rows = np.nonzero(turned)

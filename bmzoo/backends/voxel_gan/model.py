@@ -86,11 +86,11 @@ class VoxelGAN(Backmapper):
         self._networks = cast(VoxelGAN, other)._networks
 
     def training_batches(self, pairs: Iterable[PairedFrames], *, seed: int) -> Callable[[int], Any]:
-        config = cast(VoxelGANConfig, self.config)
         found = TrainingSet(self.observer, pairs, seed=seed)
         self.observer.set_hands(found.hands())
         windows = Windows(self.observer, found)
-        return lambda step: found(step) if step < config.supervised else windows(step)
+        training = self._training
+        return lambda step: found(step) if training.window(step) is None else windows(step)
 
     def optimizers(self) -> dict[str, Optimizer]:
         config = cast(VoxelGANConfig, self.config)

@@ -68,6 +68,9 @@ class Generator(nn.Module):
             self.decoder = Decoder(config)
         else:
             self.out = nn.Linear(width, 3 + n_vectors + 3 + n_vectors)
+        if config.unseen_inputs == "ignored":
+            for layer in (self.encoder.first, self.condition):
+                nn.init.zeros_(layer.weight)
 
     def describe(self, seen: Observation) -> Tensor:
         """``(batch, hidden)``: the environment, without noise."""

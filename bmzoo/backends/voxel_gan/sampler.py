@@ -67,13 +67,15 @@ class Sampler:
         dtype = next(self.generator.parameters()).dtype
         state = State(self.observer, units, dtype)
         config = self.observer.template.config
-        self._pass(state, {u: unit.schedule.first_pass(0) for u, unit in enumerate(units)})
-        self._repair(state)
-        self._pass(state, {u: unit.schedule.first_pass(1) for u, unit in enumerate(units)})
-        for _ in range(config.sweeps):
-            for phase in (0, 1):
-                sweeps = {u: unit.schedule.sweep(phase) for u, unit in enumerate(units)}
-                self._pass(state, sweeps, clear=config.redraw == "bead")
+        for phase in (0, 1):
+            self._pass(state, {u: unit.schedule.first_pass(phase) for u, unit in enumerate(units)})
+            for _ in range(config.sweeps):
+                if phase == 0:
+                    self._repair(state)
+                sweep = {u: unit.schedule.sweep(phase) for u, unit in enumerate(units)}
+                self._pass(state, sweep, clear=config.redraw == "bead")
+            if phase == 0:
+                self._repair(state)
         return state.atoms()
 
     def _repair(self, state: State) -> None:

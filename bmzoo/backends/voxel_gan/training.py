@@ -35,7 +35,8 @@ class Training:
     The first ``supervised`` steps place single atoms in environments from data, by the energy score.
     After them stretches of the schedule are run as when frames are drawn, each placement among
     those before, and the error flows back through all of them; the score is that of all atoms of a
-    molecule together, and the critic judges every placement.
+    molecule together, and the critic judges every placement. ``singles`` steps of the first kind
+    stand between two windows: the score of many atoms together hardly feels a width that is lost.
     """
 
     observer: Observer
@@ -49,11 +50,18 @@ class Training:
         return self.observer.template.config
 
     def part(self, step: int) -> str:
-        """``critic`` for ``critic_steps`` steps out of ``critic_steps + 1`` after the supervised start."""
-        later = step - self.config.supervised
-        if later < 0 or not self.config.adversarial:
+        """``critic`` for ``critic_steps`` windows out of ``critic_steps + 1``, else ``generator``."""
+        window = self.window(step)
+        if window is None or not self.config.adversarial:
             return "generator"
-        return "generator" if later % (self.config.critic_steps + 1) == self.config.critic_steps else "critic"
+        turn = window % (self.config.critic_steps + 1)
+        return "generator" if turn == self.config.critic_steps else "critic"
+
+    def window(self, step: int) -> int | None:
+        """Which window a step unrolls, from 0; ``None`` for steps of single placements."""
+        later = step - self.config.supervised
+        every = self.config.singles + 1
+        return later // every if later >= 0 and later % every == 0 else None
 
     def __call__(self, batch: Batch | Window, step: int) -> dict[str, Tensor]:
         if isinstance(batch, Batch):
