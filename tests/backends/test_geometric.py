@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from bmzoo.backends.geometric.chemistry import bond_lengths, bond_orders, ideal_angles, ideal_pairs
+from bmzoo.backends.geometric.chemistry import ideal_angles, ideal_pairs
 from bmzoo.backends.geometric.model import Geometric
 from bmzoo.backends.geometric.placement import bead_shares, coincident, place
 from bmzoo.errors import InputError
+from bmzoo.molecules.covalent import bond_lengths, bond_orders
 from bmzoo.molecules.graph import MolecularGraph
 from bmzoo.molecules.mapping import Mapping, Rule
 from bmzoo.molecules.stereo import hands

@@ -120,7 +120,10 @@ class VoxelGANConfig(BaseModel):
         "bead", description="what a sweep draws again at a time, given everything else"
     )
     repairs: int = Field(
-        3, ge=0, le=50, description="passes that drawing flawed beads again may cost at most, after the first"
+        3,
+        ge=0,
+        le=50,
+        description="passes that drawing flawed beads again may cost at most, after the first and each sweep",
     )
     sweeps: int = Field(2, ge=0, le=50, description="Gibbs sweeps after the first pass")
     candidates: int = Field(1, ge=1, le=64, description="placements drawn of which one is chosen")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.backends.geometric.chemistry import bond_lengths
 from bmzoo.backends.voxel_gan.template import Template
+from bmzoo.molecules.covalent import bond_lengths
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -31,14 +31,14 @@ class Flaws:
         self._bonds = graph.bonds[heavy]
         self._longest = STRETCHED * bond_lengths(graph)[heavy]
         self._owners = template.owners
-        self._weights = template.weights / template.weights.sum(axis=1, keepdims=True)
+        self._weights = template.weights / np.maximum(template.weights.sum(axis=1, keepdims=True), 1e-9)
         rows = np.argwhere(template.side_hand != 0)
         self._sides = np.concatenate([rows[:, :1], template.sides[rows[:, 0], rows[:, 1]]], axis=1)
         self._hands = template.side_hand[rows[:, 0], rows[:, 1]]
         field, kelvin = template.topology.force_field, template.topology.temperature
         self._angles = np.empty((0, 3), dtype=np.int64)
         if field is not None and kelvin is not None:
-            among = ~template.is_hydrogen[field.angles].any(axis=1)
+            among = ~template.is_hydrogen[field.angles].any(axis=1) & (field.angle_k > 0)
             self._angles, self._theta0 = field.angles[among], field.angle_theta0[among]
             self._bend = np.sqrt(2 * STRAINED * GAS_CONSTANT * kelvin / field.angle_k[among])
         self._joined = np.eye(template.topology.n_beads, dtype=bool)
