@@ -25,7 +25,7 @@ from bmzoo.frames.random import random_stream
 
 Floats = NDArray[np.float64]
 GAS_CONSTANT = 8.31446261815324e-3
-REACHES = (1, 2, 3, 4, 5, 6, 8, 8, 10, 10)
+REACHES = (1, 2, 3, 4, 5, 6) * 4
 """How far around flawed beads is drawn again, round after round."""
 REDRAWS = 4
 """How often an atom on the wrong side of a stereocentre is drawn again before it is mirrored."""
