@@ -66,7 +66,7 @@ class EquivariantConfig(BaseModel):
     rate: float = Field(2e-3, gt=0, le=1, description="learning rate")
 
     # drawing frames
-    integrator: Literal["euler", "heun", "exponential"] = Field("heun")
+    integrator: Literal["euler", "heun", "exponential"] = Field("exponential")
     steps: int = Field(8, ge=1, le=1000, description="of the integrator")
     spacing: float = Field(
         1.5, gt=0, le=5, description="step k of n is at 1 - (1 - k/n)^spacing: above 1, shorter ones later"
