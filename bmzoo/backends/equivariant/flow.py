@@ -48,26 +48,29 @@ def time_grid(config: EquivariantConfig) -> list[float]:
     return [1.0 - (1.0 - k / n) ** config.spacing for k in range(n)] + [1.0]
 
 
-def integrate(velocity: Velocity, x: Tensor, config: EquivariantConfig) -> Iterator[Tensor]:
-    """Positions after every step, the last at time 1.
+def advance(velocity: Velocity, x: Tensor, t: float, after: float, config: EquivariantConfig) -> Tensor:
+    """Positions one step later.
 
     ``heun``: the trapezoidal rule. ``exponential``: of second order in the endpoint x + (1 - t) v, taken
-    linear in time over a step, which integrates the stiff part dx/dt = -x / (1 - t) exactly. Both end
-    with an Euler step where the network gives endpoints, whose velocity has no limit at time 1.
+    linear in time over the step, which integrates the stiff part dx/dt = -x / (1 - t) exactly. A step
+    that ends at time 1 is an Euler step where velocities have no limit there.
     """
-    grid = time_grid(config)
-    for t, after in pairwise(grid):
-        step, v = after - t, velocity(x, t)
-        ahead = x + step * v
-        last = after == 1.0 and (config.predict == "endpoint" or config.integrator == "exponential")
-        if config.integrator == "euler" or last:
-            x = ahead
-        elif config.integrator == "heun":
-            x = x + 0.5 * step * (v + velocity(ahead, after))
-        else:
-            end, other = x + (1 - t) * v, ahead + (1 - after) * velocity(ahead, after)
-            share = 1 - (1 - after) / step * math.log((1 - t) / (1 - after))
-            x = ahead + share * (other - end)
+    step, v = after - t, velocity(x, t)
+    ahead = x + step * v
+    last = after == 1.0 and (config.predict == "endpoint" or config.integrator == "exponential")
+    if config.integrator == "euler" or last:
+        return ahead
+    if config.integrator == "heun":
+        return x + 0.5 * step * (v + velocity(ahead, after))
+    end, other = x + (1 - t) * v, ahead + (1 - after) * velocity(ahead, after)
+    share = 1 - (1 - after) / step * math.log((1 - t) / (1 - after))
+    return ahead + share * (other - end)
+
+
+def integrate(velocity: Velocity, x: Tensor, config: EquivariantConfig) -> Iterator[Tensor]:
+    """Positions after every step, the last at time 1."""
+    for t, after in pairwise(time_grid(config)):
+        x = advance(velocity, x, t, after, config)
         yield x
 
 
