@@ -336,8 +336,8 @@ def test_hands_of_labels_are_the_data_s() -> None:
     tables = make_tables(system.topology)
     frames = pairs(system.reference.frames("train", 0, 2), system.topology.mapping)
     training = TrainingSet(tables, SMALL, Prior(tables, SMALL), frames, seed=0)
-    assert (training.tables.hands != 0).all()
-    assert (training.tables.hands[tables.chiral] == tables.hands[tables.chiral]).all()
+    assert ((training.tables.hands == 0) == tables.flat).all()
+    assert (training.tables.hands[tables.given] == tables.hands[tables.given]).all()
     observed = tables.observed_hands(training.frames[0].atoms)
     assert (training.tables.hands == observed).all()
 

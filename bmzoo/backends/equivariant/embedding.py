@@ -28,6 +28,7 @@ class Chemistry(NamedTuple):
     bonds_apart: Tensor
     centres: Tensor
     hands: Tensor
+    flat: Tensor
     relations: Tensor
     matrix: Tensor
     free: Tensor
@@ -36,10 +37,12 @@ class Chemistry(NamedTuple):
     def of(tables: Tables) -> Chemistry:
         """In single precision, on the CPU."""
         matrix = tables.topology.mapping.matrix.toarray()
-        floats = (tables.features, tables.hands, tables.relations, matrix, ~tables.fixed)
-        features, hands, relations, mapping, free = (torch.as_tensor(x, dtype=torch.float32) for x in floats)
+        floats = (tables.features, tables.hands, tables.flat, tables.relations, matrix, ~tables.fixed)
+        features, hands, flat, relations, mapping, free = (
+            torch.as_tensor(x, dtype=torch.float32) for x in floats
+        )
         paths, apart, centres = map(torch.as_tensor, (tables.paths, tables.bonds_apart, tables.centres))
-        return Chemistry(features, paths, apart, centres, hands, relations, mapping, free)
+        return Chemistry(features, paths, apart, centres, hands, flat, relations, mapping, free)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Chemistry:
         """On a device, numbers in a precision."""
@@ -54,7 +57,7 @@ class Known(NamedTuple):
         beads: ``(n_beads, CHEMISTRY)``, from the atoms that a bead is made of.
         pairs: ``(n_paths + 1, CHEMISTRY)`` of every path; the last row is any pair that is only near.
         lengths: ``(n_paths + 1,)`` the pair's own distance, to which deviations are compared, 0.1 nm.
-        corners: ``(n_centres, 4, CHEMISTRY)`` of the neighbours of atoms with four.
+        corners: ``(n_centres, 4, CHEMISTRY)`` of a centre and the four atoms that are about it.
     """
 
     atoms: Tensor

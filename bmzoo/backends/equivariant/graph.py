@@ -41,7 +41,7 @@ class Graph(NamedTuple):
         beads: ``(n, k_beads, 3)`` nm, positions of the beads that are heard.
         bead_kinds: ``(n, k_beads)`` which bead of the molecule each is, -1 for none.
         bead_own: ``(n, k_beads)`` whether it belongs to the atom's own molecule.
-        quads: ``(n_quads, 5)`` centres with four neighbours.
+        quads: ``(n_quads, 5)`` centres with three or four neighbours, see ``Tables.centres``.
         quad_kinds: ``(n_quads,)`` row of the molecule's centres.
     """
 

@@ -44,6 +44,7 @@ class VelocityNetwork(nn.Module):
     Chirality: the gradient of the signed volume of a centre's four neighbours is a pseudovector for
     each of them; times the hand that the centre must have it is a vector, and where no hand is known it
     is zero. So mirror images differ just where hands do, and nothing depends on how atoms are numbered.
+    For an atom with three neighbours the hand is the volume of the four itself: how far it is from flat.
     """
 
     centres: Tensor
@@ -96,7 +97,7 @@ class VelocityNetwork(nn.Module):
         start = self.start(scalars).unflatten(-1, (len(inputs), -1))
         vectors = torch.einsum("nkx,nkv->nxv", torch.stack(inputs, 1), start)
         bead_scalars, bead_vectors = self._hear_beads(chemistry, graph, known, scalars, x)
-        corner_scalars, corner_vectors = self._corners(chemistry, graph, known, x)
+        corner_scalars, corner_vectors = self._corners(chemistry, graph, known, x, time)
         features = Features(
             scalars + bead_scalars + corner_scalars,
             vectors + bead_vectors + corner_vectors,
@@ -125,8 +126,10 @@ class VelocityNetwork(nn.Module):
         plain, outward = weights.split([self.widths.hidden, self.widths.vectors], -1)
         return self.bead_scalars(plain.sum(1)), direction.transpose(1, 2) @ outward
 
-    def _corners(self, chemistry: Chemistry, graph: Graph, known: Known, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Scalars and vectors that say where the hand of its centres wants an atom."""
+    def _corners(
+        self, chemistry: Chemistry, graph: Graph, known: Known, x: Tensor, time: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Scalars and vectors that say where the hands of its centres want an atom."""
         around = graph.quads[:, 1:]
         a, b, c, d = ((x / LENGTH)[around[:, k]] for k in range(4))
         one, two, three = b - a, c - a, d - a
@@ -134,8 +137,10 @@ class VelocityNetwork(nn.Module):
         gradients = torch.stack([-of_b - of_c - of_d, of_b, of_c, of_d], 1)
         edges = torch.stack([one, two, three, c - b, d - b, d - c], 1)
         size = (edges.square().sum(-1).mean(-1) + SOFT).sqrt()
-        hand = chemistry.hands[graph.quad_kinds]
-        volume = hand * (of_d * three).sum(-1) / size**3
+        volume = (of_d * three).sum(-1) / size**3
+        bent = volume / (volume.square() + (SHARPEST + 1 - time[around[:, 0], 0]).square()).sqrt()
+        hand = chemistry.hands[graph.quad_kinds] + chemistry.flat[graph.quad_kinds] * bent
+        volume = hand * volume
         towards = hand[:, None, None] * gradients / size[:, None, None] ** 2
         learned = known.corners[graph.quad_kinds]
         rows = around.reshape(-1)

@@ -23,7 +23,7 @@ from bmzoo.simulation.projection import BeadConstraints
 
 Floats = NDArray[np.float64]
 
-BYTES_OF_PAIR = 700
+BYTES_OF_PAIR = 900
 """Memory for each neighbour of an atom, all that is kept of the atom itself included; measured."""
 FARTHEST = 0.05
 """nm; a molecule of which the constraints would move an atom by more is left as it was drawn."""

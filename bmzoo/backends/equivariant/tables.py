@@ -35,9 +35,10 @@ class Tables:
         features: ``(n_atoms, N_FEATURES)`` element, number of neighbours, rings, share in beads.
         paths: ``(2, n_paths)`` sender and receiver, one to three bonds apart, sorted by receiver.
         bonds_apart: ``(n_paths,)`` 1 to 3.
-        centres: ``(n_centres, 5)`` atoms with four neighbours, and these, ascending.
+        centres: ``(n_centres, 5)`` atoms with four neighbours, and these, ascending; and atoms with
+            three, themselves, and these.
         hands: ``(n_centres,)`` their hand, +1 or -1, as ``MolecularGraph.chirality`` counts it; 0: free.
-        chiral: ``(n_centres,)`` whether the graph says the hand, not the labels of like atoms.
+        given: ``(n_centres,)`` whether the graph says the hand, not the labels of like atoms.
         anchors: ``(n_atoms, n_beads)`` rows that sum to one: the point about which an atom is looked for.
         relations: ``(n_atoms, n_beads, N_RELATIONS)`` how an atom and a bead of its molecule belong
             together: bead bonds from the owner, share of the atom in the bead and of the bead in the atom.
@@ -50,7 +51,7 @@ class Tables:
     bonds_apart: Ints
     centres: Ints
     hands: Floats
-    chiral: NDArray[np.bool_]
+    given: NDArray[np.bool_]
     anchors: Floats
     relations: NDArray[np.float32]
     fixed: NDArray[np.bool_]
@@ -91,15 +92,18 @@ class Tables:
 
     def with_hands(self, hands: Floats) -> Tables:
         """The same with other hands, where the graph leaves them free."""
-        return replace(self, hands=np.where(self.chiral, self.hands, hands))
+        return replace(self, hands=np.where(self.given, self.hands, hands))
 
     def observed_hands(self, atoms: Floats) -> Floats:
         """``(n_centres,)`` hands on which all molecules of ``(n, n_atoms, 3)`` agree, else 0."""
-        if not len(self.centres):
-            return np.zeros(0)
         a, b, c, d = (atoms[:, self.centres[:, k]] for k in range(1, 5))
         mean = np.sign((np.cross(b - a, c - a) * (d - a)).sum(-1)).mean(0)
-        return np.where(np.abs(mean) > 0.9, np.sign(mean), 0.0)
+        return np.where((np.abs(mean) > 0.9) & ~self.flat, np.sign(mean), 0.0)
+
+    @cached_property
+    def flat(self) -> NDArray[np.bool_]:
+        """``(n_centres,)`` whether a centre has three neighbours."""
+        return self.centres[:, 0] == self.centres[:, 1]
 
 
 def make_tables(topology: Topology) -> Tables:
@@ -112,7 +116,7 @@ def make_tables(topology: Topology) -> Tables:
     shares = mapping.weights.toarray() / np.maximum(mapping.weights.sum(axis=0), 1e-12)
     owned = np.eye(topology.n_beads)[mapping.owners]
     anchors = np.where(shares.sum(0)[:, None] > 0, shares.T, owned)
-    centres, hands, chiral = _centres(topology)
+    centres, hands, given = _centres(topology)
     return Tables(
         topology=topology,
         features=_features(topology, matrix),
@@ -120,7 +124,7 @@ def make_tables(topology: Topology) -> Tables:
         bonds_apart=np.asarray(distances.data)[order].astype(np.int64),
         centres=centres,
         hands=hands,
-        chiral=chiral,
+        given=given,
         anchors=anchors / anchors.sum(1, keepdims=True),
         relations=_relations(topology, matrix, shares),
         fixed=((matrix > 0) & ((matrix > 0).sum(1) == 1)[:, None]).any(0),
@@ -149,25 +153,25 @@ def _features(topology: Topology, matrix: Floats) -> NDArray[np.float32]:
 
 
 def _centres(topology: Topology) -> tuple[Ints, Floats, NDArray[np.bool_]]:
-    """Atoms with four neighbours: stereocentres have the graph's hand, others that of their labels.
+    """Stereocentres have the graph's hand, other atoms with four neighbours that of their labels.
 
     Where two neighbours are hydrogens the labels are free, and any hand will do until data say
-    which one they use.
+    which one they use. Atoms with three neighbours have none.
     """
     graph = topology.graph
     known = {int(row[0]): float(hand) for row, hand in zip(graph.stereocentres, graph.chirality, strict=True)}
-    rows, hands, chiral = [], [], []
+    rows, hands, given = [], [], []
     for atom, near in enumerate(graph.neighbours):
-        if len(near) != 4:
+        if len(near) not in (3, 4):
             continue
-        rows.append([atom, *near])
-        several = sum(bool(graph.is_hydrogen[n]) for n in near) > 1
-        hands.append(known.get(atom, 1.0 if several else 0.0))
-        chiral.append(known.get(atom, 0.0) != 0.0)
+        rows.append([atom, *near] if len(near) == 4 else [atom, atom, *near])
+        several = len(near) == 4 and sum(bool(graph.is_hydrogen[n]) for n in near) > 1
+        hands.append(known.get(atom) or (1.0 if several else 0.0))
+        given.append(len(near) == 3 or known.get(atom, 0.0) != 0.0)
     return (
         np.array(rows, dtype=np.int64).reshape(-1, 5),
         np.array(hands, dtype=np.float64),
-        np.array(chiral, dtype=bool),
+        np.array(given, dtype=bool),
     )
 
 
