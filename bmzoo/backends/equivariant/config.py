@@ -17,9 +17,15 @@ class EquivariantConfig(BaseModel):
         "chain",
         description="Gaussian about every atom's beads: independent, or with bonded atoms tied by springs",
     )
-    width: float = Field(0.1, gt=0, le=2, description="nm, standard deviation of an atom about its beads")
+    width: float = Field(
+        0.3,
+        gt=0,
+        le=2,
+        description="nm, standard deviation of an atom's components about its beads, but for the springs; "
+        "0.1 suits the prior 'isotropic'",
+    )
     bond_width: float = Field(
-        0.07, gt=0, le=2, description="nm, standard deviation of a bond's components in the prior 'chain'"
+        0.08, gt=0, le=2, description="nm, standard deviation of a bond's components in the prior 'chain'"
     )
 
     # the graph

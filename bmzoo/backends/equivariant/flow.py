@@ -17,6 +17,9 @@ from torch import Tensor
 
 from bmzoo.backends.equivariant.config import EquivariantConfig
 
+UNIT = 0.1
+"""nm; of velocities in the loss."""
+
 Velocity = Callable[[Tensor, float], Tensor]
 """Velocities ``(n, 3)`` at positions ``(n, 3)`` and a time."""
 
@@ -28,14 +31,14 @@ def draw_times(rng: np.random.Generator, n: int, config: EquivariantConfig) -> N
 
 
 def flow_loss(found: Tensor, x0: Tensor, x1: Tensor, t: Tensor, config: EquivariantConfig) -> Tensor:
-    """``(n,)`` squared errors of atoms, in units of the prior's width.
+    """``(n,)`` squared errors of atoms, in units of 0.01 nm^2.
 
     Args:
         found: ``(n, 3)`` velocities at x_t, nm per unit of time.
         x0, x1: ``(n, 3)`` nm, both ends of the paths.
         t: ``(n,)``.
     """
-    error = ((found - (x1 - x0)) / config.width).square().sum(-1)
+    error = ((found - (x1 - x0)) / UNIT).square().sum(-1)
     if config.loss == "velocity":
         return error
     # (1 - t)^2 times the velocity's error is the endpoint's, whose weight is 1 / (1 - t)^2 up to the clamp

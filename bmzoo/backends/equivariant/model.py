@@ -102,8 +102,7 @@ class Equivariant(Backmapper):
         return {"network": Adam(self.network.parameters(), self.settings.rate, betas=(0.9, 0.99))}
 
     def training_step(self, batch: Batch, step: int) -> Losses:
-        """The loss of one batch, in units of the prior's width squared; 3 is what a zero velocity has
-        where the prior is as wide as the data."""
+        """The mean of :func:`flow_loss` over the atoms that count."""
         field = self.field
         device, dtype = field.device, field.dtype
         graph = batch.graph.to(device, dtype)
