@@ -218,7 +218,7 @@ def test_frames_searched_together_do_not_meet() -> None:
 @pytest.mark.parametrize("kind", ["chain", "isotropic"])
 def test_prior_has_the_covariance_it_says(kind: str) -> None:
     tables = make_tables(toy_topology())
-    prior = Prior(tables, SMALL.model_copy(update={"prior": kind}))
+    prior = Prior(tables, SMALL.model_copy(update={"prior": kind, "width": 0.1}))
     beads = np.tile(np.random.default_rng(0).normal(0, 0.2, (1, 4, 3)), (20_000, 1, 1))
     drawn = prior(beads, np.random.default_rng(1).standard_normal((len(beads), prior.n_random, 3)))
     matrix, mean = tables.topology.mapping.matrix.toarray(), prior.mean(beads[:1])[0]
