@@ -24,6 +24,8 @@ from bmzoo.backends.equivariant.tables import make_tables
 from bmzoo.errors import InputError
 from bmzoo.frames.datasets import pairs
 from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.molecules.graph import MolecularGraph
+from bmzoo.molecules.mapping import Bead, Mapping
 from bmzoo.molecules.topology import Topology
 from bmzoo.systems import load_system
 from bmzoo.testing.conformance import BackendConformance
@@ -415,6 +417,17 @@ def test_weights_of_other_sizes_are_refused() -> None:
         model.load_state(other.state())
     with pytest.raises(InputError, match="settings"):
         model.adopt(other)
+
+
+@pytest.mark.parametrize("smiles", ["C", "O", "[Ar]", "CC"])
+def test_the_smallest_molecules_will_do(smiles: str) -> None:
+    graph = MolecularGraph.from_smiles(smiles)
+    bead = Bead("A", "A", tuple(range(graph.n_atoms)), tuple(graph.masses))
+    model = _model(Topology(graph, Mapping.from_beads(graph, [bead])))
+    beads = np.random.default_rng(0).uniform(0, 1.2, (3, 3))
+    for box in (None, NARROW):
+        drawn = next(iter(model.backmap([Frame(beads, box=box)], seed=0)))
+        assert np.abs(model.topology.mapping.apply(drawn.positions) - beads).max() < 1e-9
 
 
 @pytest.mark.parametrize("name", ["adp", "octane", "cumene", "cln"])

@@ -26,18 +26,17 @@ class BeadSurface:
     taken back smoothly along bonds.
     """
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, device: torch.device, dtype: torch.dtype) -> None:
         self.exact = BeadProjection(tables.topology)
         n_atoms, n_beads = tables.n_atoms, tables.n_beads
         response = self.exact(np.zeros((1, n_atoms, n_beads)), np.eye(n_beads)[None])[0]
-        self._response = torch.from_numpy(response)
-        self._matrix = torch.from_numpy(tables.topology.mapping.matrix.toarray())
+        matrix = tables.topology.mapping.matrix.toarray()
+        self._response, self._matrix = (torch.from_numpy(m).to(device, dtype) for m in (response, matrix))
 
     def __call__(self, displacements: Tensor) -> Tensor:
         """``(n_molecules * n_atoms, 3)``, projected."""
-        response, matrix = (m.to(displacements) for m in (self._response, self._matrix))
-        moved = displacements.view(-1, len(response), 3)
-        return (moved - response @ (matrix @ moved)).flatten(0, 1)
+        moved = displacements.view(-1, len(self._response), 3)
+        return (moved - self._response @ (self._matrix @ moved)).flatten(0, 1)
 
 
 class FlowField:
@@ -52,7 +51,7 @@ class FlowField:
         self.tables, self.config, self.network = tables, config, network
         parameter = next(network.parameters())
         self.device, self.dtype = parameter.device, parameter.dtype
-        self.surface = BeadSurface(tables)
+        self.surface = BeadSurface(tables, self.device, self.dtype)
         self.chemistry = Chemistry.of(tables).to(self.device, self.dtype)
 
     def tensor(self, array: Floats) -> Tensor:

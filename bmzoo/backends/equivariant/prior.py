@@ -24,15 +24,15 @@ class Prior:
     """
 
     def __init__(self, tables: Tables, config: EquivariantConfig) -> None:
-        n = tables.n_atoms
+        n, bonds = tables.n_atoms, tables.topology.graph.bonds
         self._anchors = tables.anchors
         self._rest = 1.0 / config.width**2
-        self._stretch = 0.0 if config.prior == "isotropic" else 1.0 / config.bond_width
-        differences = self._stretch * pair_differences(tables.topology.graph.bonds, n)
+        self._tied = config.prior == "chain" and len(bonds) > 0
+        differences = pair_differences(bonds, n) * (self._tied / config.bond_width)
         self._differences = csc_array(differences)
         self.precision = csc_array(differences.T @ differences + diags_array(np.full(n, self._rest)))
         self._solve = ConstrainedSolve(self.precision, tables.topology)
-        self.n_random = n + (len(tables.topology.graph.bonds) if self._stretch else 0)
+        self.n_random = n + len(bonds) * self._tied
 
     def __call__(self, beads: Floats, noise: Floats) -> Floats:
         """Draws: ``(n_molecules, n_atoms, 3)`` nm.
@@ -47,7 +47,7 @@ class Prior:
         """
         n = len(self._anchors)
         linear = self._rest * to_columns(self._anchors @ beads) + self._rest**0.5 * to_columns(noise[:, :n])
-        if self._stretch:
+        if self._tied:
             linear += self._differences.T @ to_columns(noise[:, n:])
         return from_columns(self._solve(linear, to_columns(beads)), len(beads))
 
