@@ -102,7 +102,7 @@ class Equivariant(Backmapper):
         return {"network": Adam(self.network.parameters(), self.settings.rate, betas=(0.9, 0.99))}
 
     def training_step(self, batch: Batch, step: int) -> Losses:
-        """The mean of :func:`flow_loss` over the atoms that count."""
+        """The mean of :func:`flow_loss` over the atoms that count, and that of the pairs' own distances."""
         field = self.field
         device, dtype = field.device, field.dtype
         graph = batch.graph.to(device, dtype)
@@ -117,7 +117,9 @@ class Equivariant(Backmapper):
         t = times[graph.units].unsqueeze(-1)
         velocity = self.network(field.chemistry, graph, interpolate(start, end, t), times, previous)
         errors = flow_loss(velocity, start, end, t.squeeze(-1), self.settings)
-        return {"total": (errors * counted).sum() / counted.sum().clamp(min=1)}
+        flow = (errors * counted).sum() / counted.sum().clamp(min=1)
+        lengths = self.network.length_loss(field.chemistry, graph, end)
+        return {"total": flow + lengths, "flow": flow.detach(), "lengths": lengths.detach()}
 
     def backmap(self, frames: Iterable[Frame], *, n_samples: int = 1, seed: int) -> Iterator[Frame]:
         """See :class:`Backmapper`; as many frames and samples are drawn together as the memory allows.

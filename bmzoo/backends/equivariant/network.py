@@ -111,6 +111,17 @@ class VelocityNetwork(nn.Module):
             velocity = (graph.anchors + velocity - x) / (1 - time).clamp(min=1e-3)
         return velocity * chemistry.free[graph.atoms].unsqueeze(-1)
 
+    def length_loss(self, chemistry: Chemistry, graph: Graph, x: Tensor) -> Tensor:
+        """Mean squared error of the pairs' own distances at atoms ``(n, 3)`` nm of the data.
+
+        They are what deviations are counted from, so they are learned as means, and not by the flow.
+        """
+        known = self.chemistry(chemistry)
+        distance, _ = _polar((_taken(x, graph.senders) - x.unsqueeze(1)) / LENGTH)
+        bonded = (graph.paths >= 0) & (graph.paths < len(known.lengths) - 1)
+        error = distance - _taken(known.lengths, graph.paths.clamp(min=0))
+        return (error.square() * bonded).sum() / bonded.sum().clamp(min=1)
+
     def _hear_beads(
         self, chemistry: Chemistry, graph: Graph, known: Known, scalars: Tensor, x: Tensor
     ) -> tuple[Tensor, Tensor]:
@@ -153,7 +164,7 @@ class VelocityNetwork(nn.Module):
         n_paths = len(known.lengths) - 1
         bonded = (graph.paths >= 0) & (graph.paths < n_paths)
         static = torch.where(graph.paths >= 0, graph.paths, n_paths)
-        deviation = distance - _taken(known.lengths, static)
+        deviation = distance - _taken(known.lengths.detach(), static)
         scale = SHARPEST + 1 - time
         deviation = deviation / (deviation.square() + scale**2).sqrt() * bonded
         cutoff = self.config.cutoff / LENGTH
