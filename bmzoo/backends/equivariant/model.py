@@ -99,7 +99,8 @@ class Equivariant(Backmapper):
         return found
 
     def optimizers(self) -> dict[str, Optimizer]:
-        return {"network": Adam(self.network.parameters(), self.settings.rate, betas=(0.9, 0.99))}
+        parameters = self.network.parameters()
+        return {"network": Adam(parameters, self.settings.rate, betas=(0.9, 0.99), fused=True)}
 
     def training_step(self, batch: Batch, step: int) -> Losses:
         """The mean of :func:`flow_loss` over the atoms that count, and that of the pairs' own distances."""
