@@ -17,8 +17,8 @@ from bmzoo.backends.equivariant.tables import N_RELATIONS
 
 LENGTH = 0.1
 """nm; coordinates are of this size inside the network."""
-N_RADIAL, NEAREST, FARTHEST = 20, 0.5, 6.0
-"""Gaussians of distance, and where the first and the last stand, in ``LENGTH``."""
+CENTRES = (*(0.6 + 0.2 * k for k in range(18)), 4.3, 4.8, 5.5, 6.5, 8.0, 10.0)
+"""Where the Gaussians of distance stand, in ``LENGTH``: closely where bonded atoms are."""
 N_TIMES = 8
 SOFT = 0.1
 """Distance, in ``LENGTH``, below which directions fade out."""
@@ -48,6 +48,7 @@ class VelocityNetwork(nn.Module):
     """
 
     centres: Tensor
+    sharpness: Tensor
 
     def __init__(self, config: EquivariantConfig) -> None:
         super().__init__()
@@ -57,7 +58,7 @@ class VelocityNetwork(nn.Module):
         self.chemistry = ChemicalEmbedding()
         self.first = nn.Linear(CHEMISTRY + N_TIMES + 1 + n + config.temporal, s)
         self.start = nn.Linear(s, n * v)
-        self.bead_radial = nn.Linear(N_RADIAL + N_RELATIONS, h)
+        self.bead_radial = nn.Linear(len(CENTRES) + N_RELATIONS, h)
         self.bead_kinds = nn.Linear(CHEMISTRY, h)
         self.bead_ends = nn.Linear(s, h)
         self.bead_weights = nn.Linear(h, h + v)
@@ -65,13 +66,14 @@ class VelocityNetwork(nn.Module):
         self.corner_vectors = nn.Linear(CHEMISTRY, v)
         self.corner_scalars = nn.Linear(CHEMISTRY, s)
         self.layers = nn.ModuleList(
-            Interaction(self.widths, N_RADIAL + 1, CHEMISTRY) for _ in range(config.layers)
+            Interaction(self.widths, len(CENTRES) + 1, CHEMISTRY) for _ in range(config.layers)
         )
         self.norm = Norm(self.widths)
         self.out = nn.Linear(v, v, bias=False)
         self.gates = perceptron(s, v + n, s)
-        centres = torch.logspace(math.log10(NEAREST), math.log10(FARTHEST), N_RADIAL)
+        centres = torch.tensor(CENTRES)
         self.register_buffer("centres", centres, persistent=False)
+        self.register_buffer("sharpness", 1 / centres.diff(append=2 * centres[-1:] - centres[-2:-1]), False)
 
     def forward(
         self, chemistry: Chemistry, graph: Graph, x: Tensor, t: Tensor, previous: Previous | None = None
@@ -175,10 +177,8 @@ class VelocityNetwork(nn.Module):
         return Edges(graph.senders, static, harmonics * envelope.unsqueeze(1), radial)
 
     def _basis(self, distance: Tensor) -> Tensor:
-        """Gaussians, as wide as they are apart; their centres grow geometrically."""
-        ratio = float(self.centres[1] / self.centres[0])
-        away = distance.unsqueeze(-1) / self.centres - 1
-        return torch.exp(-(away / (ratio - 1)).square())
+        """Gaussians, as wide as they are apart."""
+        return torch.exp(-((distance.unsqueeze(-1) - self.centres) * self.sharpness).square())
 
     def _read_out(self, features: Features, inputs: list[Tensor]) -> Tensor:
         """``(n, 3)`` in ``LENGTH``."""
