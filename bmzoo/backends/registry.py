@@ -19,6 +19,7 @@ BUILT_IN = {
     "geometric": "bmzoo.backends.geometric.model:Geometric",
     "fragments": "bmzoo.backends.fragments.model:Fragments",
     "voxel_gan": "bmzoo.backends.voxel_gan.model:VoxelGAN",
+    "equivariant": "bmzoo.backends.equivariant.model:Equivariant",
 }
 """What a plain checkout offers, where no package metadata is installed."""
 

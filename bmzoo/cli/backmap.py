@@ -52,6 +52,12 @@ def backmap(
     step: Annotated[int | None, typer.Option("--step", help="Every so many frames.")] = None,
     temperature: TemperatureOption = None,
     cutoff: CutoffOption = None,
+    max_memory: Annotated[
+        int | None,
+        typer.Option(
+            "--max-memory", help="MB for what is drawn together, for backends that batch by memory."
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
 ) -> None:
@@ -72,7 +78,7 @@ def backmap(
         topology=target.topology,
         weights=weights,
         config=config,
-        settings=settings or (),
+        settings=[*(settings or ()), *([] if max_memory is None else [f"max_memory={max_memory}"])],
         library=library,
         device=device,
     )

@@ -143,15 +143,24 @@ def test_check_backend_reports_and_passes(run: Run) -> None:
     assert found.exit_code == 0, found.output
 
 
-def test_weights_trained_by_the_command_backmap(run: Run, beads: Path, tmp_path: Path) -> None:
-    config = Path(__file__).parents[2] / "configs" / "adp" / "voxel_gan.yaml"
-    small = ("features=4", "hidden=16", "cells=4", "supervised=8", "critic_steps=1", "sequences=4")
+SMALL = {
+    "voxel_gan": "features=4 hidden=16 cells=4 supervised=8 critic_steps=1 sequences=4 sweeps=1",
+    "equivariant": "layers=1 scalars=8 vectors=4 pseudovectors=2 hidden=8 steps=2 atoms=44",
+}
+
+
+@pytest.mark.parametrize("backend", SMALL)
+def test_weights_trained_by_the_command_backmap(run: Run, beads: Path, tmp_path: Path, backend: str) -> None:
+    config = Path(__file__).parents[2] / "configs" / "adp" / f"{backend}.yaml"
+    small = SMALL[backend].split()
     words = [word for name in small for word in ("--set", f"settings.{name}")]
     words += ["--set", "training.steps=12", "--set", "training.validate_every=12"]
-    words += ["--set", "training.validation_frames=4", "--set", "settings.sweeps=1"]
+    words += ["--set", "training.validation_frames=4"]
     found = run("train", config, "--output", tmp_path / "run", *words)
     assert found.exit_code == 0, found.output
     output = tmp_path / "atoms.gro"
-    found = run("backmap", beads, "-s", "adp", "-b", "voxel_gan", "--weights", tmp_path / "run", "-o", output)
+    words = ["backmap", beads, "-s", "adp", "-b", backend, "--weights", tmp_path / "run", "-o", output]
+    words += ["--max-memory", 64] if backend == "equivariant" else []
+    found = run(*words)
     assert found.exit_code == 0, found.output
     assert all(len(frame) == 22 for frame in read_frames(output))

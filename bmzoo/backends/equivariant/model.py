@@ -1,0 +1,207 @@
+"""The equivariant flow: all atoms at once, carried from about their beads to where they belong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from bmzoo.backends.backmapper import Backmapper, Capabilities, Losses
+from bmzoo.backends.equivariant.config import EquivariantConfig
+from bmzoo.backends.equivariant.data import Batch, TrainingSet, carried
+from bmzoo.backends.equivariant.field import FlowField
+from bmzoo.backends.equivariant.flow import flow_loss, interpolate
+from bmzoo.backends.equivariant.network import VelocityNetwork
+from bmzoo.backends.equivariant.prior import Prior
+from bmzoo.backends.equivariant.sampler import Sampler, Unit
+from bmzoo.backends.equivariant.tables import make_tables
+from bmzoo.backends.inputs import BeadReader
+from bmzoo.errors import InputError
+from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.molecules.topology import Topology
+
+Floats = NDArray[np.float64]
+
+AHEAD = 64
+"""Frames and samples that are drawn together at most, whatever the memory."""
+GAP = 1.5
+"""A frame follows another if no more than so many usual intervals lie between them."""
+
+
+class Equivariant(Backmapper):
+    """Conditional flow matching with an SE(3)-equivariant network on the graph of atoms and beads."""
+
+    name = "equivariant"
+    capabilities = Capabilities(
+        periodic=True,
+        generative=True,
+        transferable=True,
+        equivariant=True,
+        likelihood=True,
+        fitting="gradient",
+    )
+    Config = EquivariantConfig
+
+    def __init__(self, topology: Topology, config: BaseModel | None = None) -> None:
+        super().__init__(topology, config)
+        self.settings = cast(EquivariantConfig, self.config)
+        self.tables = make_tables(topology)
+        self.prior = Prior(self.tables, self.settings)
+        self.network = VelocityNetwork(self.settings)
+        self.interval = float("inf")
+        self._field: FlowField | None = None
+
+    @property
+    def module(self) -> nn.Module:
+        return self.network
+
+    @property
+    def field(self) -> FlowField:
+        """The velocity of whole frames, where and as precise as the network is now."""
+        parameter = next(self.network.parameters())
+        field = self._field
+        if field is None or field.network is not self.network or field.tables is not self.tables:
+            field = None
+        if field is None or (field.device, field.dtype) != (parameter.device, parameter.dtype):
+            self._field = field = FlowField(self.tables, self.settings, self.network)
+        return field
+
+    def to(self, device: str) -> None:
+        self.network.to(device)
+
+    def adopt(self, other: Backmapper) -> None:
+        """Shares the network of another molecule's instance.
+
+        Raises:
+            InputError: a network made with other settings.
+        """
+        theirs = cast(Equivariant, other)
+        shapes = [
+            {name: p.shape for name, p in network.state_dict().items()}
+            for network in (self.network, theirs.network)
+        ]
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                f"{self.topology.graph.name} and {other.topology.graph.name} have networks of other sizes; "
+                "give both the same settings"
+            )
+        self.network = theirs.network
+
+    def training_batches(self, pairs: Iterable[PairedFrames], *, seed: int) -> Callable[[int], Any]:
+        found = TrainingSet(self.tables, self.settings, self.prior, pairs, seed=seed)
+        self.tables, self.interval = found.tables, found.interval
+        return found
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        parameters = self.network.parameters()
+        return {"network": Adam(parameters, self.settings.rate, betas=(0.9, 0.99), fused=True)}
+
+    def training_step(self, batch: Batch, step: int) -> Losses:
+        """The mean of :func:`flow_loss` over the atoms that count, and that of the pairs' own distances."""
+        field = self.field
+        device, dtype = field.device, field.dtype
+        graph = batch.graph.to(device, dtype)
+        start, end, times, counted = (
+            x.to(device, dtype) for x in (batch.start, batch.end, batch.times, batch.counted)
+        )
+        previous = batch.previous
+        if previous is not None:
+            previous = previous._replace(
+                atoms=previous.atoms.to(device, dtype), there=previous.there.to(device, dtype)
+            )
+        t = times[graph.units].unsqueeze(-1)
+        velocity = self.network(field.chemistry, graph, interpolate(start, end, t), times, previous)
+        errors = flow_loss(velocity, start, end, t.squeeze(-1), self.settings)
+        flow = (errors * counted).sum() / counted.sum().clamp(min=1)
+        lengths = self.network.length_loss(field.chemistry, graph, end)
+        return {"total": flow + lengths, "flow": flow.detach(), "lengths": lengths.detach()}
+
+    def backmap(self, frames: Iterable[Frame], *, n_samples: int = 1, seed: int) -> Iterator[Frame]:
+        """See :class:`Backmapper`; as many frames and samples are drawn together as the memory allows.
+
+        With ``temporal`` frames are drawn one after another, each sample given its own frame before;
+        after a gap in time, or without times, a frame is drawn as a first one.
+        """
+        self.network.eval()
+        read, sampler = BeadReader(self.topology), Sampler(self.field, self.prior)
+        if self.settings.temporal:
+            yield from self._in_time(frames, n_samples, seed, read, sampler)
+            return
+        waiting: list[tuple[Frame, Unit]] = []
+        for frame in frames:
+            beads, box = read(frame), _box(frame)
+            for sample in range(n_samples):
+                unit = Unit(beads, box, (seed, frame.index, sample))
+                if waiting and not _alike(waiting[0][1], unit):
+                    yield from _drawn(sampler, waiting)
+                    waiting = []
+                waiting.append((frame.with_positions(frame.positions, sample=sample), unit))
+                if len(waiting) >= min(AHEAD, sampler.at_once(unit)):
+                    yield from _drawn(sampler, waiting)
+                    waiting = []
+        yield from _drawn(sampler, waiting)
+
+    def _in_time(
+        self, frames: Iterable[Frame], n_samples: int, seed: int, read: BeadReader, sampler: Sampler
+    ) -> Iterator[Frame]:
+        last: tuple[Frame, Floats, list[Floats]] | None = None
+        for frame in frames:
+            beads, box = read(frame), _box(frame)
+            before: list[Floats | None] = [None] * n_samples
+            if last is not None and self._follows(frame, last[0]) and last[1].shape == beads.shape:
+                before = [carried(self.tables, atoms, last[1], beads) for atoms in last[2]]
+            units = [Unit(beads, box, (seed, frame.index, k), before[k]) for k in range(n_samples)]
+            size = sampler.at_once(units[0])
+            drawn = [a for k in range(0, n_samples, size) for a in sampler.draw(units[k : k + size])]
+            last = (frame, beads, drawn)
+            for sample, atoms in enumerate(drawn):
+                yield frame.with_positions(atoms.reshape(-1, 3), sample=sample)
+
+    def _follows(self, frame: Frame, earlier: Frame) -> bool:
+        return 0 < frame.time - earlier.time <= GAP * self.interval
+
+    def state(self) -> dict[str, Any]:
+        """The network, the hands of hydrogens as the reference labels them, the time between frames."""
+        weights: dict[str, Any] = {k: v.detach().cpu() for k, v in self.network.state_dict().items()}
+        return {**weights, "hands": self.tables.hands, "interval": np.array(self.interval)}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """See :class:`Backmapper`.
+
+        The hands by which a reference labelled equivalent atoms are those of its molecule; another
+        molecule keeps its own.
+        """
+        arrays: dict[str, Tensor] = {name: torch.as_tensor(np.asarray(v)) for name, v in state.items()}
+        hands, interval = arrays.pop("hands", None), arrays.pop("interval", None)
+        try:
+            self.network.load_state_dict(arrays)
+        except RuntimeError as error:
+            raise InputError(
+                "these weights do not fit the network of 'equivariant': they were made with other settings"
+            ) from error
+        if hands is not None and len(hands) == len(self.tables.hands):
+            self.tables = self.tables.with_hands(hands.double().numpy())
+        if interval is not None:
+            self.interval = float(interval)
+
+
+def _box(frame: Frame) -> Floats | None:
+    return None if frame.box is None else np.asarray(frame.box, dtype=np.float64)
+
+
+def _alike(one: Unit, other: Unit) -> bool:
+    """Whether two units can be drawn together."""
+    return (one.box is None) == (other.box is None) and one.beads.shape == other.beads.shape
+
+
+def _drawn(sampler: Sampler, waiting: list[tuple[Frame, Unit]]) -> Iterator[Frame]:
+    if waiting:
+        found = sampler.draw([unit for _, unit in waiting])
+        for (frame, _), atoms in zip(waiting, found, strict=True):
+            yield frame.with_positions(atoms.reshape(-1, 3))
