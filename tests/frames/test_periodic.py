@@ -73,8 +73,9 @@ def test_minimum_image_is_the_shortest(seed: int) -> None:
     box = narrow_box(rng) if seed % 4 else rng.normal(size=(3, 3)) + 0.5 * np.eye(3)
     if perpendicular_widths(box).min() < 0.2:
         return
-    vectors = rng.uniform(-0.5, 0.5, (200, 3)) @ box
-    _, moves = images(reduced_lattice(box), 3)
+    lattice = reduced_lattice(box)
+    vectors = rng.uniform(-0.5, 0.5, (200, 3)) @ lattice
+    _, moves = images(lattice, 3)  # enough for what lies within the cell of the reduced lattice
     expected = np.linalg.norm(vectors[:, None] + moves, axis=-1).min(axis=1)
     far = vectors + rng.integers(-5, 6, (200, 3)) @ box
     shortest = minimum_image(far, box)
