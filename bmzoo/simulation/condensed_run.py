@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bmzoo.errors import InputError
+from bmzoo.molecules.constants import GAS_CONSTANT
 from bmzoo.molecules.topology import Topology
 from bmzoo.simulation.melt_presets import RunPreset
 from bmzoo.simulation.openmm_system import build_system
@@ -26,8 +27,6 @@ Floats = NDArray[np.float64]
 
 DALTON_PER_NM3 = 1.66053906660
 """kg/m3 in one g/mol per nm3."""
-GAS_CONSTANT = 8.31446261815324e-3
-"""kJ/mol/K."""
 REPORT = 2.0
 """ps between two reports during equilibration."""
 STATE, LOG = "state.xml", "log.jsonl"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bmzoo.molecules.constants import GAS_CONSTANT
 from bmzoo.simulation.chunks import Chunk, Engine, Start, derive_seed, run_chunk
 from bmzoo.simulation.metadynamics import Bias, Variable, run_biased_chunk, total_bias
 from bmzoo.simulation.peptide_build import Peptide, build_peptide, create_system
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 SEQUENCE = "A"
 TEMPERATURE = 300.0
-GAS_CONSTANT = 8.31446261815324e-3
 BASINS = ("beta", "alpha_R", "alpha_L")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bmzoo.molecules.constants import GAS_CONSTANT
 from bmzoo.molecules.forcefield import ForceField
 from bmzoo.molecules.topology import Topology
 from bmzoo.simulation.openmm_system import FORCE_GROUPS, build_system, reduced_box
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-GAS_CONSTANT = 0.00831446261815324
-"""kJ/mol/K."""
 RESTRAINT_GROUP = max(FORCE_GROUPS.values()) + 1
 BONDED = ("bond", "angle", "dihedral", "improper")
 SMALL = 60

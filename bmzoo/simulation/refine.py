@@ -19,8 +19,9 @@ from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.frames.periodic import nearest_image_of
 from bmzoo.frames.random import random_stream
+from bmzoo.molecules.constants import GAS_CONSTANT
 from bmzoo.molecules.topology import Topology
-from bmzoo.simulation.held_beads import GAS_CONSTANT, HeldBeads
+from bmzoo.simulation.held_beads import HeldBeads
 from bmzoo.simulation.mirror import Mirror
 from bmzoo.simulation.projection import BeadConstraints
 

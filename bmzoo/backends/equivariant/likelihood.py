@@ -18,13 +18,11 @@ from bmzoo.backends.equivariant.flow import Velocity, advance, time_grid
 from bmzoo.backends.equivariant.graph import isolated_part
 from bmzoo.backends.equivariant.prior import Prior
 from bmzoo.errors import InputError
+from bmzoo.molecules.constants import GAS_CONSTANT
 from bmzoo.molecules.topology import Topology
 from bmzoo.representations.energies import Energies
 
 Floats = NDArray[np.float64]
-
-GAS_CONSTANT = 8.31446261815324e-3
-"""kJ/mol/K."""
 
 
 class Draws(NamedTuple):

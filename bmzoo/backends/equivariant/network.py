@@ -189,7 +189,7 @@ class VelocityNetwork(nn.Module):
 
 
 def _taken(table: Tensor, rows: Tensor) -> Tensor:
-    """``table[rows]``, several times faster than that."""
+    """``table[rows]`` for rows of any shape."""
     return table.index_select(0, rows.flatten()).reshape(*rows.shape, *table.shape[1:])
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bmzoo.backends.voxel_gan.template import Template
+from bmzoo.molecules.constants import GAS_CONSTANT
 from bmzoo.molecules.covalent import bond_lengths
 
 Floats = NDArray[np.float64]
@@ -13,8 +14,7 @@ Bools = NDArray[np.bool_]
 STRETCHED = 1.3
 """A bond is broken where it is longer than this times the sum of the covalent radii."""
 STRAINED = 8.0
-"""Energy of an angle, in kT, that the reference does not reach: one in 16,000 angles does."""
-GAS_CONSTANT = 8.31446261815324e-3
+"""Energy of an angle, in kT, that hardly any angle reaches: one in 16,000 at equilibrium."""
 MISSED = 0.05
 """nm by which the centre of a bead's atoms may miss it."""
 

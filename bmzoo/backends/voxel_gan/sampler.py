@@ -22,9 +22,9 @@ from bmzoo.backends.voxel_gan.schedule import Schedule, bead_sequences
 from bmzoo.backends.voxel_gan.state import State, Unit
 from bmzoo.backends.voxel_gan.surroundings import find_surroundings
 from bmzoo.frames.random import random_stream
+from bmzoo.molecules.constants import GAS_CONSTANT
 
 Floats = NDArray[np.float64]
-GAS_CONSTANT = 8.31446261815324e-3
 REACHES = (1, 2, 3, 4, 5, 6) * 4
 """How far around flawed beads is drawn again, round after round."""
 REDRAWS = 4
