@@ -26,7 +26,9 @@ class RunConfig(BaseModel):
         None, description="folder of reference frames instead of the embedded ones, one a system"
     )
     topology: str | list[str] | None = Field(None, description="files of your own molecule")
-    mapping: str | None = Field(None, description="its mapping")
+    mapping: str | list[str | None] | None = Field(
+        None, description="its mapping; of systems: others than their own, one each, or null"
+    )
     reference: str | None = Field(None, description="its atomistic trajectory")
     temperature: float | None = Field(None, gt=0, description="kelvin, of your own molecule")
     cutoff: float | None = Field(None, gt=0, description="nm, of your own force field in a box")
@@ -41,11 +43,21 @@ class RunConfig(BaseModel):
     @property
     def folders(self) -> list[str | None]:
         """Reference folder of every system."""
-        found: list[str | None] = list(_listed(self.data))
+        found = _listed(self.data)
         if not found:
             return [None] * len(self.systems)
         if len(found) != len(self.systems):
             raise InputError(f"'data' names {len(found)} folders for {len(self.systems)} systems")
+        return found
+
+    @property
+    def mappings(self) -> list[str | None]:
+        """Mapping of every system where it is not its own."""
+        found = _listed(self.mapping)
+        if not found:
+            return [None] * len(self.systems)
+        if len(found) != len(self.systems):
+            raise InputError(f"'mapping' names {len(found)} mappings for {len(self.systems)} systems")
         return found
 
 
@@ -80,8 +92,10 @@ def _run_config_for(backend: type[Backmapper]) -> type[RunConfig]:
 def _check_molecules(config: RunConfig, backend: type[Backmapper], where: str) -> None:
     own = {"topology": config.topology, "mapping": config.mapping, "reference": config.reference}
     given = [key for key, value in own.items() if value]
-    if config.systems and given:
-        raise InputError(f"{where}: give either 'system' or {', '.join(own)}, not both")
+    if config.systems and set(given) - {"mapping"}:
+        raise InputError(f"{where}: give either 'system' or your own files ({', '.join(own)}), not both")
+    if not config.systems and not isinstance(config.mapping, str | None):
+        raise InputError(f"{where}: your own molecule has one 'mapping'; a list belongs to 'system'")
     if not config.systems and len(given) < len(own):
         missing = ", ".join(key for key in own if key not in given)
         raise InputError(f"{where}: say what to train on: 'system', or your own files (missing: {missing})")
@@ -98,5 +112,5 @@ def _where(source: Any) -> str:
     return str(source) if isinstance(source, str | Path) else "the configuration"
 
 
-def _listed(value: str | list[str] | None) -> list[str]:
+def _listed(value: Any) -> list[Any]:
     return [] if value is None else [value] if isinstance(value, str) else value

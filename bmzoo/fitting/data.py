@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bmzoo.frames.datasets import pairs
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.frames.trajectory import Trajectory
 from bmzoo.frames.whole import whole_molecules
+from bmzoo.molecules.mapping import Mapping
 from bmzoo.molecules.topology import Topology
 from bmzoo.target import Target, resolve_target
 from bmzoo.training.config import TrainingConfig
@@ -27,11 +28,12 @@ class Material:
     """Frames of one molecule.
 
     Attributes:
-        label: ``sps:568K``, or the molecule's name.
+        label: ``sps:568K``, with ``@file`` where the mapping is another; or the molecule's name.
         system, state: of the zoo; the molecule's name and nothing for one's own.
         path: the atomistic trajectory.
         n_train: frames to learn from, the first ones.
         held_out: numbers of the frames to validate with.
+        mapping: file of the mapping, where it is not the system's own.
     """
 
     label: str
@@ -41,6 +43,7 @@ class Material:
     path: Path
     n_train: int
     held_out: range
+    mapping: str | None = None
 
     def training_pairs(self) -> Iterator[PairedFrames]:
         """Beads and atoms to learn from, streamed."""
@@ -58,8 +61,10 @@ class Material:
 
     def describe(self) -> dict[str, Any]:
         """For the record of a training."""
+        own = {} if self.mapping is None else {"mapping": Path(self.mapping).name}
         return {
             "system": self.label,
+            **own,
             "file": self.path.name,
             "sha256": self.sha256,
             "frames": self.n_train,
@@ -78,15 +83,19 @@ def load_material(config: RunConfig) -> list[Material]:
         InputError: unknown systems, systems without training frames, too few frames.
     """
     if not config.systems:
+        own = config.mapping if isinstance(config.mapping, str) else None
         target = resolve_target(
-            None, config.topology, config.mapping, temperature=config.temperature, cutoff=config.cutoff
+            None, config.topology, own, temperature=config.temperature, cutoff=config.cutoff
         )
         assert config.reference is not None
         return [_material(target, Path(config.reference), config.training)]
     found = []
-    for name, folder in zip(config.systems, config.folders, strict=True):
+    for name, folder, mapping in zip(config.systems, config.folders, config.mappings, strict=True):
         target = resolve_target(name, data=folder)
         assert target.system is not None
+        if mapping is not None:
+            own = target.topology
+            target = replace(target, topology=replace(own, mapping=Mapping.from_map(mapping, own.graph)))
         reference = target.system.reference
         if reference is None or "train" not in reference.splits:
             raise InputError(
@@ -94,11 +103,11 @@ def load_material(config: RunConfig) -> list[Material]:
                 "their folder under 'data'"
             )
         path = reference.folder / reference.split("train")["file"]
-        found.append(_material(target, path, config.training))
+        found.append(_material(target, path, config.training, mapping))
     return found
 
 
-def _material(target: Target, path: Path, config: TrainingConfig) -> Material:
+def _material(target: Target, path: Path, config: TrainingConfig, mapping: str | None = None) -> Material:
     trajectory = Trajectory(path)
     total, topology, system = len(trajectory), target.topology, target.system
     topology.count_molecules(trajectory.n_particles, beads=False)
@@ -111,12 +120,14 @@ def _material(target: Target, path: Path, config: TrainingConfig) -> Material:
     wanted = config.validation_frames or max(2, VALIDATION_ATOMS // trajectory.n_particles)
     step = max(1, n_held // wanted)
     name, state = (system.name, system.state) if system else (topology.graph.name, "")
+    other = f"@{Path(mapping).stem}" if mapping is not None else ""
     return Material(
-        label=":".join(filter(None, (name, state))),
+        label=":".join(filter(None, (name, state))) + other,
         system=name,
         state=state,
         topology=topology,
         path=path,
         n_train=total - n_held,
         held_out=range(total - n_held, total, step)[:wanted],
+        mapping=mapping,
     )

@@ -196,8 +196,10 @@ def test_the_reference_has_no_flaws_and_damage_is_found(name: str) -> None:
     assert set(np.flatnonzero(reflected)) <= set(template.owners[system.topology.graph.stereocentres].ravel())
 
 
-def test_repair_draws_again_near_the_flaw_alone(melt: tuple[VoxelGAN, PairedFrames]) -> None:
-    """The first round; networks that have learned nothing run away in more."""
+def test_repair_draws_again_near_the_flaw_alone(
+    melt: tuple[VoxelGAN, PairedFrames], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first round, after which nothing is taken to be flawed: the networks have learned nothing."""
     system, (_, pair) = load_system("sps"), melt
     torch.manual_seed(0)
     model = VoxelGAN(system.topology, SMALL.model_copy(update={"repairs": 1}))
@@ -210,6 +212,9 @@ def test_repair_draws_again_near_the_flaw_alone(melt: tuple[VoxelGAN, PairedFram
     damaged = atoms.copy()
     atom = int(np.flatnonzero(~template.is_hydrogen)[-1])
     damaged[3, atom] += 0.5
+    found = iter([sampler._flaws(beads, damaged)])
+    nothing = np.zeros((len(beads), 20), dtype=bool)
+    monkeypatch.setattr(Flaws, "__call__", lambda *_: next(found, nothing))
     state.set_atoms([damaged.reshape(-1, 3)], [np.ones(damaged.size // 3, dtype=bool)])
     with torch.no_grad():
         sampler._repair(state)
@@ -217,6 +222,36 @@ def test_repair_draws_again_near_the_flaw_alone(melt: tuple[VoxelGAN, PairedFram
     assert changed[3, atom]
     assert not changed[np.arange(len(beads)) != 3].any()
     assert not changed[:, template.is_hydrogen].any()
+
+
+def test_repair_never_leaves_a_molecule_with_more_flaws(melt: tuple[VoxelGAN, PairedFrames]) -> None:
+    """Networks that have learned nothing draw worse than one misplaced atom."""
+    model, pair = melt
+    template = model.observer.template
+    beads = pair.coarse.positions.reshape(-1, 20, 3).astype(float)
+    atoms = pair.atomistic.positions.reshape(len(beads), -1, 3).astype(float)
+    for molecule in range(len(beads)):
+        atoms[molecule, int(np.flatnonzero(~template.is_hydrogen)[-1 - 3 * (molecule % 5)])] += 0.3
+    sampler = Sampler(model.observer, model.generator, None, None, None)
+    (unit,) = sampler.units(beads, np.asarray(pair.coarse.box, dtype=float), [(0, 0, 0)])
+    state = State(model.observer, [unit])
+    state.set_atoms([atoms.reshape(-1, 3)], [np.ones(atoms.size // 3, dtype=bool)])
+    before = Flaws(template)(beads, state.atoms()[0]).sum(axis=1)
+    with torch.no_grad():
+        sampler._repair(state)
+    assert (before > 0).all()
+    assert (Flaws(template)(beads, state.atoms()[0]).sum(axis=1) <= before).all()
+    assert state.visible[: atoms.size // 3].all()
+
+
+def test_neighbours_within_one_bond() -> None:
+    topology = load_system("sps").topology
+    template = make_template(topology, SMALL.model_copy(update={"neighbours": 12, "neighbour_bonds": 1}))
+    for atom, slots in enumerate(template.slots):
+        near = set(topology.graph.neighbours[atom])
+        assert set(slots[slots >= 0]) == {
+            n for n in near if template.is_hydrogen[atom] or not template.is_hydrogen[n]
+        }
 
 
 def test_surroundings_hold_every_image_within_the_cutoff() -> None:

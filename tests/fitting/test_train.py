@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from scipy.sparse import csr_array
 from typer.testing import CliRunner, Result
 
 from bmzoo.backends import registry
@@ -17,6 +19,8 @@ from bmzoo.backends.checkpoints import read_config, verify
 from bmzoo.backends.loading import load_backmapper
 from bmzoo.cli.main import app
 from bmzoo.errors import InputError
+from bmzoo.fitting.config import read_run_config
+from bmzoo.fitting.data import load_material
 from bmzoo.fitting.run import train
 from bmzoo.frames.trajectory import Trajectory
 from bmzoo.frames.writers import open_writer
@@ -175,6 +179,33 @@ def test_several_systems(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyP
         load_backmapper("linear", toy_topology(), weights=folder)
 
 
+def test_other_mapping_of_a_system(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same molecule with its own beads, and with centres of mass for beads."""
+    monkeypatch.setitem(registry.BUILT_IN, "linear", f"{__name__}:Shared")
+    registry.refresh()
+    topology = load_system("adp").topology
+    weights = np.zeros((topology.n_beads, topology.n_atoms))
+    weights[topology.mapping.owners, np.arange(topology.n_atoms)] = topology.graph.masses
+    centres = replace(topology.mapping, weights=csr_array(weights))
+    write_yaml(centres, topology.graph, tmp_path / "centres.yaml")
+    mappings = [None, str(tmp_path / "centres.yaml")]
+    both = config(data) | {"system": ["adp", "adp"], "data": [str(data)] * 2, "mapping": mappings}
+    own, other = load_material(read_run_config(both)[1])
+    assert (own.label, other.label) == ("adp:300K", "adp:300K@centres")
+    assert "mapping" not in own.describe()
+    assert other.describe()["mapping"] == "centres.yaml"
+    first, second = (next(m.training_pairs()) for m in (own, other))
+    np.testing.assert_allclose(
+        second.coarse.positions, other.topology.mapping.apply(first.atomistic.positions), atol=1e-6
+    )
+    assert np.abs(first.coarse.positions - second.coarse.positions).max() > 1e-3
+    folder = train(both, output=tmp_path / "run")
+    assert [d["system"] for d in json.loads((folder / "result.json").read_text())["data"]] == [
+        own.label,
+        other.label,
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -184,7 +215,9 @@ def test_several_systems(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyP
         ({"system": "apd"}, "did you mean 'adp'"),
         ({"system": None}, "say what to train on"),
         ({"system": ["adp", "cln"]}, "made for one molecule"),
-        ({"mapping": "m.yaml"}, "not both"),
+        ({"topology": "m.json"}, "not both"),
+        ({"mapping": ["a.yaml", "b.yaml"]}, "'mapping' names 2 mappings for 1 systems"),
+        ({"mapping": "m.yaml"}, "m.yaml"),
         ({"training": {"stebs": 3}}, "did you mean 'training.steps'"),
         ({"training": {"steps": 0}}, "'training.steps' = 0 will not do"),
         ({"settings": {"bath_size": 3}}, "did you mean 'settings.batch_size'"),

@@ -36,7 +36,19 @@ class VoxelGANConfig(BaseModel):
         (), description="bead types that the networks tell apart; default: those of the molecule"
     )
     neighbours: int = Field(
-        12, ge=0, le=40, description="bonded neighbours (to three bonds) that are also given as coordinates"
+        12, ge=0, le=40, description="bonded neighbours that are also given as coordinates"
+    )
+    neighbour_bonds: int = Field(
+        3,
+        ge=1,
+        le=3,
+        description="how many bonds they may be away: what is more bonds away differs more from molecule to "
+        "molecule",
+    )
+    beads: Literal["near", "bonded"] = Field(
+        "near",
+        description="beads that are also given as coordinates: the nearest along the bonds of beads, or those "
+        "that bonded atoms are part of, which look alike in other molecules",
     )
 
     # the networks

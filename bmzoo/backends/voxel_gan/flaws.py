@@ -56,7 +56,8 @@ class Flaws:
         if len(self._angles):
             i, j, k = self._angles.T
             u, v = atoms[:, i] - atoms[:, j], atoms[:, k] - atoms[:, j]
-            cosine = (u * v).sum(-1) / np.linalg.norm(u, axis=-1) / np.linalg.norm(v, axis=-1)
+            lengths = np.linalg.norm(u, axis=-1) * np.linalg.norm(v, axis=-1)
+            cosine = (u * v).sum(-1) / np.maximum(lengths, 1e-12)
             bent = ~(np.abs(np.arccos(cosine.clip(-1, 1)) - self._theta0) <= self._bend)
             molecules, rows = np.nonzero(bent)
             for ends in (i, j, k):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bmzoo.backends.voxel_gan.bonds import BondLengths
 from bmzoo.backends.voxel_gan.energy import AtomEnergy
-from bmzoo.backends.voxel_gan.flaws import Flaws
+from bmzoo.backends.voxel_gan.flaws import Bools, Flaws
 from bmzoo.backends.voxel_gan.hands import are_wrong, mirrored
 from bmzoo.backends.voxel_gan.network import Generator
 from bmzoo.backends.voxel_gan.observation import Observer, Scene
@@ -82,14 +82,15 @@ class Sampler:
         """Draws heavy atoms of flawed beads and those near them again, wider from round to round.
 
         Sweeps cannot: they draw bead by bead, and beads on both sides of a broken bond hold each other.
+        A molecule that a round leaves with more flaws goes back to what it was.
         """
         owners = self.observer.template.owners
         most = self.observer.template.config.repairs * int(self._heavy.sum())
         left = {u: most * len(unit.beads) for u, unit in enumerate(state.units)}
+        found = self._found(state)
         for reach in REACHES:
             schedules = {}
-            for u, (unit, atoms) in enumerate(zip(state.units, state.atoms(), strict=True)):
-                flawed = self._flaws(unit.beads, atoms)
+            for u, (unit, (_, flawed)) in enumerate(zip(state.units, found, strict=True)):
                 beads = self._flaws.widened(flawed, reach)
                 again = beads[:, owners] & self._heavy
                 if again.any() and again.sum() <= left[u]:
@@ -99,6 +100,16 @@ class Sampler:
             if not schedules:
                 break
             self._pass(state, schedules)
+            before, found = found, self._found(state)
+            for unit, (atoms, flawed), (drawn, remaining) in zip(state.units, before, found, strict=True):
+                worse = remaining.sum(axis=1) > flawed.sum(axis=1)
+                drawn[worse], remaining[worse] = atoms[worse], flawed[worse]
+                state.move(unit, drawn, worse)
+
+    def _found(self, state: State) -> list[tuple[Floats, Bools]]:
+        """Atoms of every unit, and the beads that are flawed."""
+        every = zip(state.units, state.atoms(), strict=True)
+        return [(atoms, self._flaws(unit.beads, atoms)) for unit, atoms in every]
 
     def _pass(
         self, state: State, schedules: dict[int, Iterator[tuple[NDArray, NDArray]]], *, clear: bool = False

@@ -93,6 +93,12 @@ class State:
         index = torch.as_tensor(unit.offset + np.flatnonzero(atoms), device=self.device)
         self.visible[index] = False
 
+    def move(self, unit: Unit, atoms: Floats, molecules: NDArray[np.bool_]) -> None:
+        """Puts the atoms ``(n_molecules, n_atoms, 3)`` nm of some molecules of one unit elsewhere."""
+        rows = (np.flatnonzero(molecules)[:, None] * self.n_atoms + np.arange(self.n_atoms)).ravel()
+        index = torch.as_tensor(unit.offset + rows, device=self.device)
+        self.positions[index] = self._tensor(atoms[molecules].reshape(-1, 3), self.dtype)
+
     def draw_noise(self, candidates: int, width: int, units: Sequence[Unit]) -> None:
         """Numbers of one pass, from the stream of every molecule of these units."""
         shape = (self.n_atoms, candidates, width)

@@ -144,12 +144,12 @@ def make_template(topology: Topology, config: VoxelGANConfig) -> Template:
     order = atom_order(graph, mapping, config.order)
     rank = np.empty(graph.n_atoms, dtype=np.int64)
     rank[order.atoms] = np.arange(graph.n_atoms)
-    relatives = _Relatives(topology, rank)
+    relatives = _Relatives(topology, rank, config.neighbour_bonds)
     width = config.neighbours
     slots = _padded([relatives.slots(a)[:width] for a in range(graph.n_atoms)], width)
     origin, axes = _frames(relatives, config.frame, order.predecessors)
-    beads = _padded([relatives.near_beads(a)[:BEADS] for a in range(graph.n_atoms)], BEADS)
     matrix = mapping.matrix.toarray()
+    beads = relatives.given_beads(matrix, config.beads)
     shared = _padded([relatives.shared(a, matrix)[:SHARED] for a in range(graph.n_atoms)], SHARED)
     triple, centre = relatives.triples(), relatives.centres()
     sides, side_hand = relatives.sides()
@@ -175,7 +175,7 @@ def make_template(topology: Topology, config: VoxelGANConfig) -> Template:
         sides=sides,
         side_hand=side_hand,
         alone=alone,
-        static=_static(relatives, slots, known, kinds),
+        static=_static(relatives, slots, beads, known, kinds),
         table=channel_table(topology, channels),
     )
 
@@ -183,9 +183,9 @@ def make_template(topology: Topology, config: VoxelGANConfig) -> Template:
 class _Relatives:
     """Which particles of the molecule a placement is told of."""
 
-    def __init__(self, topology: Topology, rank: Ints) -> None:
+    def __init__(self, topology: Topology, rank: Ints, bonds: int) -> None:
         self.topology, self.rank, self.graph = topology, rank, topology.graph
-        self.apart = topology.graph.topological_distances(3).toarray().astype(int)
+        self.apart = topology.graph.topological_distances(bonds).toarray().astype(int)
         self.owners = topology.mapping.owners
         bonded = topological.neighbours(topology.n_beads, topology.mapping.bonds)
         self._bead_paths = [_by_distance(bead, bonded) for bead in range(topology.n_beads)]
@@ -196,7 +196,7 @@ class _Relatives:
         return sorted(earlier, key=lambda n: -self.rank[n])
 
     def slots(self, atom: int) -> list[int]:
-        """Atoms up to three bonds away that can be visible: nearest first, then by rank."""
+        """Atoms near along the bonds that can be visible: nearest first, then by rank."""
         visible = (self.apart[atom] > 0) & (self.graph.is_hydrogen[atom] | ~self.graph.is_hydrogen)
         return sorted(np.flatnonzero(visible).tolist(), key=lambda n: (self.apart[atom, n], self.rank[n]))
 
@@ -214,6 +214,20 @@ class _Relatives:
     def near_beads(self, atom: int) -> list[int]:
         """Beads of the molecule, the owner first, then by bead bonds and index."""
         return self._bead_paths[int(self.owners[atom])]
+
+    def given_beads(self, matrix: Floats, which: str) -> Ints:
+        """``(n_atoms, BEADS)`` the owner, then others: nearest along the bead bonds, or of bonded atoms."""
+        rows = []
+        for atom in range(self.graph.n_atoms):
+            if which == "near":
+                rows.append(self.near_beads(atom)[:BEADS])
+                continue
+            bonded = sorted(self.graph.neighbours[atom], key=lambda n: self.rank[n])
+            found = dict.fromkeys([int(self.owners[atom])])
+            for other in (atom, *bonded):
+                found |= dict.fromkeys(np.flatnonzero(matrix[:, other]).tolist())
+            rows.append(list(found)[:BEADS])
+        return _padded(rows, BEADS)
 
     def united(self, matrix: Floats) -> Floats:
         """Weights with hydrogens counted at their parents."""
@@ -334,7 +348,7 @@ def _frames(relatives: _Relatives, kind: str, predecessors: Ints) -> tuple[Ints,
 
 
 def _static(
-    relatives: _Relatives, slots: Ints, classes: tuple[str, ...], bead_types: tuple[str, ...]
+    relatives: _Relatives, slots: Ints, beads: Ints, classes: tuple[str, ...], bead_types: tuple[str, ...]
 ) -> NDArray[np.float32]:
     """One-hot class, numbers of neighbours, ring, phase; class and bonds of every slot; bead types."""
     graph = relatives.graph
@@ -347,7 +361,6 @@ def _static(
     there = (slots >= 0)[..., None]
     slot_kinds = np.eye(len(classes))[kinds[slots]] * there
     apart = np.eye(3)[relatives.apart[np.arange(len(slots))[:, None], slots].clip(1) - 1] * there
-    beads = _padded([relatives.near_beads(a)[:BEADS] for a in range(graph.n_atoms)], BEADS)
     types = np.array([bead_types.index(t) for t in relatives.topology.mapping.bead_types])
     bead_kinds = np.eye(len(bead_types))[types[beads]] * (beads >= 0)[..., None]
     every = [*own, *(x.reshape(graph.n_atoms, -1) for x in (slot_kinds, apart, bead_kinds))]
