@@ -83,9 +83,9 @@ def load_material(config: RunConfig) -> list[Material]:
         InputError: unknown systems, systems without training frames, too few frames.
     """
     if not config.systems:
-        own = config.mapping if isinstance(config.mapping, str) else None
+        file = config.mapping if isinstance(config.mapping, str) else None
         target = resolve_target(
-            None, config.topology, own, temperature=config.temperature, cutoff=config.cutoff
+            None, config.topology, file, temperature=config.temperature, cutoff=config.cutoff
         )
         assert config.reference is not None
         return [_material(target, Path(config.reference), config.training)]
@@ -93,9 +93,6 @@ def load_material(config: RunConfig) -> list[Material]:
     for name, folder, mapping in zip(config.systems, config.folders, config.mappings, strict=True):
         target = resolve_target(name, data=folder)
         assert target.system is not None
-        if mapping is not None:
-            own = target.topology
-            target = replace(target, topology=replace(own, mapping=Mapping.from_map(mapping, own.graph)))
         reference = target.system.reference
         if reference is None or "train" not in reference.splits:
             raise InputError(
@@ -103,6 +100,9 @@ def load_material(config: RunConfig) -> list[Material]:
                 "their folder under 'data'"
             )
         path = reference.folder / reference.split("train")["file"]
+        if mapping is not None:
+            own = target.topology
+            target = replace(target, topology=replace(own, mapping=Mapping.from_map(mapping, own.graph)))
         found.append(_material(target, path, config.training, mapping))
     return found
 
