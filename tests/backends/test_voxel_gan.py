@@ -244,14 +244,22 @@ def test_repair_never_leaves_a_molecule_with_more_flaws(melt: tuple[VoxelGAN, Pa
     assert state.visible[: atoms.size // 3].all()
 
 
-def test_neighbours_within_one_bond() -> None:
+def test_inputs_that_look_alike_in_other_molecules() -> None:
+    """The CH inside polystyrene, and that of cumene, with beads laid out alike."""
+    config = SMALL.model_copy(update={"neighbours": 12, "inputs": "bonded"})
     topology = load_system("sps").topology
-    template = make_template(topology, SMALL.model_copy(update={"neighbours": 12, "neighbour_bonds": 1}))
+    template = make_template(topology, config)
     for atom, slots in enumerate(template.slots):
         near = set(topology.graph.neighbours[atom])
         assert set(slots[slots >= 0]) == {
             n for n in near if template.is_hydrogen[atom] or not template.is_hydrogen[n]
         }
+    carbon = 20
+    assert [topology.mapping.bead_types[b] for b in template.beads[carbon] if b >= 0] == ["A", "A", "B"]
+    first, second = template.shared[carbon]
+    assert template.beads[carbon, 0] == first
+    np.testing.assert_allclose(template.static[carbon, -2:], template.weights[[first, second], carbon])
+    assert template.static[carbon, -1] > 0.2
 
 
 def test_surroundings_hold_every_image_within_the_cutoff() -> None:

@@ -35,20 +35,11 @@ class VoxelGANConfig(BaseModel):
     bead_types: tuple[str, ...] = Field(
         (), description="bead types that the networks tell apart; default: those of the molecule"
     )
-    neighbours: int = Field(
-        12, ge=0, le=40, description="bonded neighbours that are also given as coordinates"
-    )
-    neighbour_bonds: int = Field(
-        3,
-        ge=1,
-        le=3,
-        description="how many bonds they may be away: what is more bonds away differs more from molecule to "
+    neighbours: int = Field(12, ge=0, le=40, description="most neighbours that are also given as coordinates")
+    inputs: Literal["molecule", "bonded"] = Field(
         "molecule",
-    )
-    beads: Literal["near", "bonded"] = Field(
-        "near",
-        description="beads that are also given as coordinates: the nearest along the bonds of beads, or those "
-        "that bonded atoms are part of, which look alike in other molecules",
+        description="beside voxels: neighbours to three bonds and the nearest beads; or what looks alike in "
+        "other molecules: bonded neighbours, the beads that they are part of, and shares of these beads",
     )
 
     # the networks

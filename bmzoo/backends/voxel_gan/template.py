@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,8 @@ class Template:
             that an atom is one of, -1; from the side on which ``(b - a) x (c - a)`` points, or
             from the other, as ``side_hand`` ``(n_atoms, SIDES)`` says, the atom must be seen.
         alone: ``(n_atoms,)`` the bead that this atom is all of, -1.
-        static: ``(n_atoms, n_static)`` features that do not depend on coordinates.
+        static: ``(n_atoms, n_static)`` features that do not depend on coordinates; with ``inputs: bonded``
+            the last ones are its shares of the weights of ``shared``.
         table: see :func:`bmzoo.representations.channels.channel_table`.
     """
 
@@ -144,15 +145,18 @@ def make_template(topology: Topology, config: VoxelGANConfig) -> Template:
     order = atom_order(graph, mapping, config.order)
     rank = np.empty(graph.n_atoms, dtype=np.int64)
     rank[order.atoms] = np.arange(graph.n_atoms)
-    relatives = _Relatives(topology, rank, config.neighbour_bonds)
+    relatives = _Relatives(topology, rank, 3 if config.inputs == "molecule" else 1)
     width = config.neighbours
     slots = _padded([relatives.slots(a)[:width] for a in range(graph.n_atoms)], width)
     origin, axes = _frames(relatives, config.frame, order.predecessors)
     matrix = mapping.matrix.toarray()
-    beads = relatives.given_beads(matrix, config.beads)
+    united = relatives.united(matrix)
+    near = relatives.near_beads if config.inputs == "molecule" else partial(relatives.bonded_beads, matrix)
+    beads = _padded([near(a)[:BEADS] for a in range(graph.n_atoms)], BEADS)
     shared = _padded([relatives.shared(a, matrix)[:SHARED] for a in range(graph.n_atoms)], SHARED)
     triple, centre = relatives.triples(), relatives.centres()
     sides, side_hand = relatives.sides()
+    shares = np.where(shared >= 0, united[shared, np.arange(graph.n_atoms)[:, None]], 0).astype(np.float32)
     alone = np.full(graph.n_atoms, -1, dtype=np.int64)
     for bead, row in enumerate(matrix):
         if (row > 0).sum() == 1:
@@ -166,7 +170,7 @@ def make_template(topology: Topology, config: VoxelGANConfig) -> Template:
         slots=slots,
         beads=beads,
         shared=shared,
-        weights=relatives.united(matrix),
+        weights=united,
         triple=triple,
         centre=centre,
         hand=relatives.hands(triple),
@@ -175,7 +179,13 @@ def make_template(topology: Topology, config: VoxelGANConfig) -> Template:
         sides=sides,
         side_hand=side_hand,
         alone=alone,
-        static=_static(relatives, slots, beads, known, kinds),
+        static=np.concatenate(
+            [
+                _static(relatives, slots, beads, known, kinds),
+                *([shares] if config.inputs == "bonded" else []),
+            ],
+            axis=1,
+        ),
         table=channel_table(topology, channels),
     )
 
@@ -215,19 +225,12 @@ class _Relatives:
         """Beads of the molecule, the owner first, then by bead bonds and index."""
         return self._bead_paths[int(self.owners[atom])]
 
-    def given_beads(self, matrix: Floats, which: str) -> Ints:
-        """``(n_atoms, BEADS)`` the owner, then others: nearest along the bead bonds, or of bonded atoms."""
-        rows = []
-        for atom in range(self.graph.n_atoms):
-            if which == "near":
-                rows.append(self.near_beads(atom)[:BEADS])
-                continue
-            bonded = sorted(self.graph.neighbours[atom], key=lambda n: self.rank[n])
-            found = dict.fromkeys([int(self.owners[atom])])
-            for other in (atom, *bonded):
-                found |= dict.fromkeys(np.flatnonzero(matrix[:, other]).tolist())
-            rows.append(list(found)[:BEADS])
-        return _padded(rows, BEADS)
+    def bonded_beads(self, matrix: Floats, atom: int) -> list[int]:
+        """The owner, then beads that the atom and those bonded to it are part of."""
+        found = dict.fromkeys([int(self.owners[atom])])
+        for other in (atom, *sorted(self.graph.neighbours[atom], key=lambda n: self.rank[n])):
+            found |= dict.fromkeys(np.flatnonzero(matrix[:, other]).tolist())
+        return list(found)
 
     def united(self, matrix: Floats) -> Floats:
         """Weights with hydrogens counted at their parents."""
