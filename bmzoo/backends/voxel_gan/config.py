@@ -39,7 +39,8 @@ class VoxelGANConfig(BaseModel):
     inputs: Literal["molecule", "bonded"] = Field(
         "molecule",
         description="beside voxels: neighbours to three bonds and the nearest beads; or what looks alike in "
-        "other molecules: bonded neighbours, the beads that they are part of, and shares of these beads",
+        "other molecules: bonded neighbours, the beads that they are part of, the atom's share of its beads, "
+        "and axes along the chain",
     )
 
     # the networks

@@ -148,7 +148,7 @@ def make_template(topology: Topology, config: VoxelGANConfig) -> Template:
     relatives = _Relatives(topology, rank, 3 if config.inputs == "molecule" else 1)
     width = config.neighbours
     slots = _padded([relatives.slots(a)[:width] for a in range(graph.n_atoms)], width)
-    origin, axes = _frames(relatives, config.frame, order.predecessors)
+    origin, axes = _frames(relatives, config, order.predecessors)
     matrix = mapping.matrix.toarray()
     united = relatives.united(matrix)
     near = relatives.near_beads if config.inputs == "molecule" else partial(relatives.bonded_beads, matrix)
@@ -326,13 +326,17 @@ def _by_distance(start: int, bonded: tuple[tuple[int, ...], ...]) -> list[int]:
     return found
 
 
-def _frames(relatives: _Relatives, kind: str, predecessors: Ints) -> tuple[Ints, Ints]:
-    """Origin and axes: placed bonded atoms first, then beads; or, as published, beads alone."""
+def _frames(relatives: _Relatives, config: VoxelGANConfig, predecessors: Ints) -> tuple[Ints, Ints]:
+    """Origin and axes: placed bonded atoms first, then beads; or, as published, beads alone.
+
+    The bonded atom is the one placed last; the atoms behind it are the latest, too, or, with
+    ``inputs: bonded``, the earliest.
+    """
     n = relatives.graph.n_atoms
     origins, axes = [], []
     for atom in range(n):
         beads = [n + b for b in relatives.near_beads(atom)]
-        if kind == "bead":
+        if config.frame == "bead":
             before = int(predecessors[relatives.owners[atom]])
             origins.append(beads[0])
             axes.append(([n + before] if before >= 0 else []) + beads[1:])
@@ -344,8 +348,14 @@ def _frames(relatives: _Relatives, kind: str, predecessors: Ints) -> tuple[Ints,
             continue
         parent = parents[0]
         second = [p for p in relatives.placed(atom, parent) if p != atom]
-        third = [p for s in second for p in relatives.placed(atom, s) if p not in (parent, *second)]
         origins.append(parent)
+        if config.inputs == "bonded":
+            # along the chain where there is one, whatever branches off
+            second.reverse()
+            third = [p for s in second[:1] for p in relatives.placed(atom, s)[::-1] if p != parent]
+            axes.append([*second[:1], *third, *second[1:], *beads])
+            continue
+        third = [p for s in second for p in relatives.placed(atom, s) if p not in (parent, *second)]
         axes.append([*second, *third, *beads])
     return np.array(origins, dtype=np.int64), _padded([a[:AXES] for a in axes], AXES)
 
