@@ -213,6 +213,7 @@ def test_repair_draws_again_near_the_flaw_alone(
     atom = int(np.flatnonzero(~template.is_hydrogen)[-1])
     damaged[3, atom] += 0.5
     found = iter([sampler._flaws(beads, damaged)])
+    monkeypatch.setattr(Flaws, "missed", lambda *_: np.zeros((len(beads), 20)))
     nothing = np.zeros((len(beads), 20), dtype=bool)
     monkeypatch.setattr(Flaws, "__call__", lambda *_: next(found, nothing))
     state.set_atoms([damaged.reshape(-1, 3)], [np.ones(damaged.size // 3, dtype=bool)])

@@ -17,6 +17,8 @@ STRAINED = 8.0
 """Energy of an angle, in kT, that hardly any angle reaches: one in 16,000 at equilibrium."""
 MISSED = 0.05
 """nm by which the centre of a bead's atoms may miss it."""
+LOOSE = 0.011
+"""nm by which it may miss it where a molecule has no other flaws; about one bead in twenty misses more."""
 
 
 class Flaws:
@@ -47,7 +49,7 @@ class Flaws:
 
     def __call__(self, beads: Floats, atoms: Floats) -> Bools:
         """``(n_molecules, n_beads)`` from beads and ``(n_molecules, n_atoms, 3)`` atoms, nm."""
-        flawed: Bools = ~(np.linalg.norm(self._weights @ atoms - beads, axis=-1) <= MISSED)
+        flawed: Bools = ~(self.missed(beads, atoms) <= MISSED)
         i, j = self._bonds.T
         broken = ~(np.linalg.norm(atoms[:, i] - atoms[:, j], axis=-1) <= self._longest)
         for ends in (i, j):
@@ -67,6 +69,11 @@ class Flaws:
         molecules, rows = np.nonzero(turned)
         flawed[molecules, self._owners[self._sides[rows, 0]]] = True
         return flawed
+
+    def missed(self, beads: Floats, atoms: Floats) -> Floats:
+        """``(n_molecules, n_beads)`` nm, how far the centres of heavy atoms are off."""
+        off: Floats = np.linalg.norm(self._weights @ atoms - beads, axis=-1)
+        return off
 
     def widened(self, flawed: Bools, reach: int) -> Bools:
         """With the beads of the molecule that so many bonds or fewer lie between."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from bmzoo.backends.voxel_gan.bonds import BondLengths
 from bmzoo.backends.voxel_gan.energy import AtomEnergy
-from bmzoo.backends.voxel_gan.flaws import Bools, Flaws
+from bmzoo.backends.voxel_gan.flaws import LOOSE, Bools, Flaws
 from bmzoo.backends.voxel_gan.hands import are_wrong, mirrored
 from bmzoo.backends.voxel_gan.network import Generator
 from bmzoo.backends.voxel_gan.observation import Observer, Scene
@@ -27,8 +28,24 @@ from bmzoo.molecules.constants import GAS_CONSTANT
 Floats = NDArray[np.float64]
 REACHES = (1, 2, 3, 4, 5, 6) * 4
 """How far around flawed beads is drawn again, round after round."""
+LOOSE_REACH = 2
+"""How far around beads that are a little off, at most."""
 REDRAWS = 4
 """How often an atom on the wrong side of a stereocentre is drawn again before it is mirrored."""
+
+
+class Found(NamedTuple):
+    """A unit between rounds of repair.
+
+    ``atoms`` ``(n_molecules, n_atoms, 3)`` nm; beads that are ``flawed`` and that are a little off,
+    ``loose``, ``(n_molecules, n_beads)``; ``badness`` ``(n_molecules,)``: flawed beads, and below one for
+    how far beads are off.
+    """
+
+    atoms: Floats
+    flawed: Bools
+    loose: Bools
+    badness: Floats
 
 
 @dataclass(eq=False)
@@ -82,7 +99,8 @@ class Sampler:
         """Draws heavy atoms of flawed beads and those near them again, wider from round to round.
 
         Sweeps cannot: they draw bead by bead, and beads on both sides of a broken bond hold each other.
-        A molecule that a round leaves with more flaws goes back to what it was.
+        A molecule that a round leaves with more flaws, or as many and its beads further off, goes back to
+        what it was.
         """
         owners = self.observer.template.owners
         most = self.observer.template.config.repairs * int(self._heavy.sum())
@@ -90,26 +108,32 @@ class Sampler:
         found = self._found(state)
         for reach in REACHES:
             schedules = {}
-            for u, (unit, (_, flawed)) in enumerate(zip(state.units, found, strict=True)):
-                beads = self._flaws.widened(flawed, reach)
+            for u, (unit, now) in enumerate(zip(state.units, found, strict=True)):
+                beads = self._flaws.widened(now.flawed | (now.loose & (reach <= LOOSE_REACH)), reach)
                 again = beads[:, owners] & self._heavy
                 if again.any() and again.sum() <= left[u]:
                     left[u] -= int(again.sum())
                     state.hide(unit, again)
                     schedules[u] = unit.schedule.first_pass(0, only=beads)
             if not schedules:
-                break
+                continue
             self._pass(state, schedules)
             before, found = found, self._found(state)
-            for unit, (atoms, flawed), (drawn, remaining) in zip(state.units, before, found, strict=True):
-                worse = remaining.sum(axis=1) > flawed.sum(axis=1)
-                drawn[worse], remaining[worse] = atoms[worse], flawed[worse]
-                state.move(unit, drawn, worse)
+            for unit, old, new in zip(state.units, before, found, strict=True):
+                worse = new.badness > old.badness
+                for one, other in zip(new, old, strict=True):
+                    one[worse] = other[worse]
+                state.move(unit, new.atoms, worse)
 
-    def _found(self, state: State) -> list[tuple[Floats, Bools]]:
-        """Atoms of every unit, and the beads that are flawed."""
-        every = zip(state.units, state.atoms(), strict=True)
-        return [(atoms, self._flaws(unit.beads, atoms)) for unit, atoms in every]
+    def _found(self, state: State) -> list[Found]:
+        """How every unit stands."""
+        every = []
+        for unit, atoms in zip(state.units, state.atoms(), strict=True):
+            flawed, missed = self._flaws(unit.beads, atoms), self._flaws.missed(unit.beads, atoms)
+            loose = (missed > LOOSE) & ~flawed.any(axis=1, keepdims=True)
+            badness = flawed.sum(axis=1) + np.fmin(np.square(missed).sum(axis=1), 0.5)
+            every.append(Found(atoms, flawed, loose, badness))
+        return every
 
     def _pass(
         self, state: State, schedules: dict[int, Iterator[tuple[NDArray, NDArray]]], *, clear: bool = False
