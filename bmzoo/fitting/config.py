@@ -43,21 +43,17 @@ class RunConfig(BaseModel):
     @property
     def folders(self) -> list[str | None]:
         """Reference folder of every system."""
-        found = _listed(self.data)
-        if not found:
-            return [None] * len(self.systems)
-        if len(found) != len(self.systems):
-            raise InputError(f"'data' names {len(found)} folders for {len(self.systems)} systems")
-        return found
+        return self._one_each("data", "folders", self.data)
 
     @property
     def mappings(self) -> list[str | None]:
         """Mapping of every system where it is not its own."""
-        found = _listed(self.mapping)
-        if not found:
-            return [None] * len(self.systems)
+        return self._one_each("mapping", "mappings", self.mapping)
+
+    def _one_each(self, key: str, what: str, given: Any) -> list[str | None]:
+        found = _listed(given) or [None] * len(self.systems)
         if len(found) != len(self.systems):
-            raise InputError(f"'mapping' names {len(found)} mappings for {len(self.systems)} systems")
+            raise InputError(f"'{key}' names {len(found)} {what} for {len(self.systems)} systems")
         return found
 
 
