@@ -18,7 +18,7 @@ STRAINED = 8.0
 MISSED = 0.05
 """nm by which the centre of a bead's atoms may miss it."""
 LOOSE = 0.011
-"""nm by which it may miss it where a molecule has no other flaws; about one bead in twenty misses more."""
+"""nm by which it may miss it where a molecule has no other flaws."""
 
 
 class Flaws:
@@ -71,7 +71,10 @@ class Flaws:
         return flawed
 
     def missed(self, beads: Floats, atoms: Floats) -> Floats:
-        """``(n_molecules, n_beads)`` nm, how far the centres of heavy atoms are off."""
+        """``(n_molecules, n_beads)`` nm, how far the centres of heavy atoms are off.
+
+        Hydrogens count at their parents, so even the reference is off by some thousandths.
+        """
         off: Floats = np.linalg.norm(self._weights @ atoms - beads, axis=-1)
         return off
 
