@@ -85,3 +85,14 @@ class ForceField:
     @property
     def n_atoms(self) -> int:
         return len(self.types)
+
+    def mixed(self, sigma: Floats, epsilon: Floats) -> tuple[Floats, Floats]:
+        """Lennard-Jones parameters of pairs, by the combination rule: ``(n, n)`` nm, ``(n, n)`` kJ/mol.
+
+        Args:
+            sigma: ``(n,)`` nm.
+            epsilon: ``(n,)`` kJ/mol.
+        """
+        outer = np.sqrt(np.outer(sigma, sigma))
+        geometric = self.combination == "geometric"
+        return outer if geometric else np.add.outer(sigma, sigma) / 2, np.sqrt(np.outer(epsilon, epsilon))

@@ -200,13 +200,11 @@ class Energies(nn.Module):
     def _tabulate_mixing(self, field: ForceField) -> None:
         """Mixed Lennard-Jones parameters of every pair of kinds of atoms."""
         rows, kinds = np.unique(np.stack([field.sigma, field.epsilon], axis=1), axis=0, return_inverse=True)
-        sigma, epsilon = rows.T
-        geometric = field.combination == "geometric"
-        mixed = np.sqrt(np.outer(sigma, sigma)) if geometric else np.add.outer(sigma, sigma) / 2
+        sigma, epsilon = field.mixed(*rows.T)
         self.n_kinds = len(rows)
         self._keep("kinds", kinds.reshape(-1))
-        self._keep("mixed_sigma", mixed.reshape(-1))
-        self._keep("mixed_epsilon", np.sqrt(np.outer(epsilon, epsilon)).reshape(-1))
+        self._keep("mixed_sigma", sigma.reshape(-1))
+        self._keep("mixed_epsilon", epsilon.reshape(-1))
 
     def _keep(self, name: str, values: np.ndarray) -> None:
         self.register_buffer(name, torch.as_tensor(values), persistent=False)

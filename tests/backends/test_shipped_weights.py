@@ -46,5 +46,5 @@ def test_voxel_gan_draws_whole_molecules_of_the_right_hand(tag: str) -> None:
         atoms = frame.positions.reshape(len(beads), -1, 3)
         missed = np.stack([system.topology.mapping.apply(x) for x in atoms]) - beads
         assert np.sqrt((missed**2).sum(-1).mean()) < 0.02
-        assert flaws(beads.astype(float), atoms.astype(float)).mean() < 0.2
+        assert flaws(beads.astype(float), atoms.astype(float), None).flawed.mean() < 0.2
     assert np.abs(first.positions - second.positions).max() > 0.02

@@ -103,10 +103,7 @@ class AtomEnergy(nn.Module):
     def _nonbonded(self, field: ForceField) -> None:
         """Parameters of an atom and every column of the table; zero where nothing acts."""
         n, n_beads = field.n_atoms, self.observer.template.topology.n_beads
-        geometric = field.combination == "geometric"
-        outer = np.sqrt(np.outer(field.sigma, field.sigma))
-        sigma = outer if geometric else np.add.outer(field.sigma, field.sigma) / 2
-        epsilon = np.sqrt(np.outer(field.epsilon, field.epsilon))
+        sigma, epsilon = field.mixed(field.sigma, field.epsilon)
         charges = np.outer(field.charges, field.charges)
         own_sigma, own_epsilon, own_charges = sigma.copy(), epsilon.copy(), charges.copy()
         for i, j in (pair for rows in (field.exclusions, np.stack([np.arange(n)] * 2, 1)) for pair in rows):

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,10 +14,10 @@ from torch import Tensor
 
 from bmzoo.backends.voxel_gan.bonds import BondLengths
 from bmzoo.backends.voxel_gan.energy import AtomEnergy
-from bmzoo.backends.voxel_gan.flaws import LOOSE, Bools, Flaws
 from bmzoo.backends.voxel_gan.hands import are_wrong, mirrored
 from bmzoo.backends.voxel_gan.network import Generator
 from bmzoo.backends.voxel_gan.observation import Observer, Scene
+from bmzoo.backends.voxel_gan.repair import Repair
 from bmzoo.backends.voxel_gan.schedule import Schedule, bead_sequences
 from bmzoo.backends.voxel_gan.state import State, Unit
 from bmzoo.backends.voxel_gan.surroundings import find_surroundings
@@ -26,26 +25,8 @@ from bmzoo.frames.random import random_stream
 from bmzoo.molecules.constants import GAS_CONSTANT
 
 Floats = NDArray[np.float64]
-REACHES = (1, 2, 3, 4, 5, 6) * 4
-"""How far around flawed beads is drawn again, round after round."""
-LOOSE_REACH = 2
-"""How far around beads that are a little off, at most."""
 REDRAWS = 4
 """How often an atom on the wrong side of a stereocentre is drawn again before it is mirrored."""
-
-
-class Found(NamedTuple):
-    """A unit between rounds of repair.
-
-    ``atoms`` ``(n_molecules, n_atoms, 3)`` nm; beads that are ``flawed`` and that are a little off,
-    ``loose``, ``(n_molecules, n_beads)``; ``badness`` ``(n_molecules,)``: flawed beads, and below one for
-    how far beads are off.
-    """
-
-    atoms: Floats
-    flawed: Bools
-    loose: Bools
-    badness: Floats
 
 
 @dataclass(eq=False)
@@ -61,8 +42,7 @@ class Sampler:
     def __post_init__(self) -> None:
         template = self.observer.template
         self._sequences = bead_sequences(template)
-        self._flaws = Flaws(template)
-        self._heavy = (template.alone < 0) & ~template.is_hydrogen
+        self._repair = Repair(template, self._pass)
 
     def units(self, beads: Floats, box: Floats | None, keys: Sequence[tuple[int, int, int]]) -> list[Unit]:
         """The samples of one frame, which share its surroundings and schedule.
@@ -93,47 +73,8 @@ class Sampler:
                 self._pass(state, sweep, clear=config.redraw == "bead")
             if phase == 0:
                 self._repair(state)
+            self._repair(state, loose=True, hydrogens=phase == 1)
         return state.atoms()
-
-    def _repair(self, state: State) -> None:
-        """Draws heavy atoms of flawed beads and those near them again, wider from round to round.
-
-        Sweeps cannot: they draw bead by bead, and beads on both sides of a broken bond hold each other.
-        A molecule that a round leaves with more flaws, or as many and its beads further off, goes back to
-        what it was.
-        """
-        owners = self.observer.template.owners
-        most = self.observer.template.config.repairs * int(self._heavy.sum())
-        left = {u: most * len(unit.beads) for u, unit in enumerate(state.units)}
-        found = self._found(state)
-        for reach in REACHES:
-            schedules = {}
-            for u, (unit, now) in enumerate(zip(state.units, found, strict=True)):
-                beads = self._flaws.widened(now.flawed | (now.loose & (reach <= LOOSE_REACH)), reach)
-                again = beads[:, owners] & self._heavy
-                if again.any() and again.sum() <= left[u]:
-                    left[u] -= int(again.sum())
-                    state.hide(unit, again)
-                    schedules[u] = unit.schedule.first_pass(0, only=beads)
-            if not schedules:
-                continue
-            self._pass(state, schedules)
-            before, found = found, self._found(state)
-            for unit, old, new in zip(state.units, before, found, strict=True):
-                worse = new.badness > old.badness
-                for one, other in zip(new, old, strict=True):
-                    one[worse] = other[worse]
-                state.move(unit, new.atoms, worse)
-
-    def _found(self, state: State) -> list[Found]:
-        """How every unit stands."""
-        every = []
-        for unit, atoms in zip(state.units, state.atoms(), strict=True):
-            flawed, missed = self._flaws(unit.beads, atoms), self._flaws.missed(unit.beads, atoms)
-            loose = (missed > LOOSE) & ~flawed.any(axis=1, keepdims=True)
-            badness = flawed.sum(axis=1) + np.fmin(np.square(missed).sum(axis=1), 0.5)
-            every.append(Found(atoms, flawed, loose, badness))
-        return every
 
     def _pass(
         self, state: State, schedules: dict[int, Iterator[tuple[NDArray, NDArray]]], *, clear: bool = False

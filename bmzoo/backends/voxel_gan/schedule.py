@@ -48,16 +48,17 @@ class Schedule:
         ]
         return self._rounds(queues)
 
-    def sweep(self, phase: int) -> Iterator[tuple[Ints, Ints]]:
+    def sweep(self, phase: int, only: NDArray[np.bool_] | None = None) -> Iterator[tuple[Ints, Ints]]:
         """Every bead's atoms in their order, in whatever order of beads lets most go together.
 
-        A bead that has begun is finished before those that see it.
+        A bead that has begun is finished before those that see it. Arguments as of :meth:`first_pass`.
         """
         owners = self._template.owners
         of_bead: list[list[int]] = [[] for _ in range(self._n_beads)]
         for atom in self._phases[phase]:
             of_bead[owners[atom]].append(atom)
-        queues = [[(bead, a) for a in of_bead[bead % self._n_beads]] for bead in range(len(self._masks))]
+        beads = range(len(self._masks)) if only is None else np.flatnonzero(only).tolist()
+        queues = [[(bead, a) for a in of_bead[bead % self._n_beads]] for bead in beads]
         return self._rounds(queues, begun_first=True)
 
     def _rounds(

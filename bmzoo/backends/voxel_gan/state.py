@@ -88,16 +88,15 @@ class State:
         index = (first[:, None] + sequences)[sequences >= 0]
         self.visible[torch.as_tensor(index, device=self.device)] = False
 
-    def hide(self, unit: Unit, atoms: NDArray[np.bool_]) -> None:
-        """Takes atoms ``(n_molecules, n_atoms)`` of one unit away."""
+    def show(self, unit: Unit, atoms: NDArray[np.bool_], visible: bool) -> None:
+        """Atoms ``(n_molecules, n_atoms)`` of one unit: there again, or taken away."""
         index = torch.as_tensor(unit.offset + np.flatnonzero(atoms), device=self.device)
-        self.visible[index] = False
+        self.visible[index] = visible
 
-    def move(self, unit: Unit, atoms: Floats, molecules: NDArray[np.bool_]) -> None:
-        """Puts the atoms ``(n_molecules, n_atoms, 3)`` nm of some molecules of one unit elsewhere."""
-        rows = (np.flatnonzero(molecules)[:, None] * self.n_atoms + np.arange(self.n_atoms)).ravel()
-        index = torch.as_tensor(unit.offset + rows, device=self.device)
-        self.positions[index] = self._tensor(atoms[molecules].reshape(-1, 3), self.dtype)
+    def move(self, unit: Unit, positions: Floats, atoms: NDArray[np.bool_]) -> None:
+        """Puts atoms ``(n_molecules, n_atoms)`` of one unit to ``(n_molecules, n_atoms, 3)`` nm."""
+        index = torch.as_tensor(unit.offset + np.flatnonzero(atoms), device=self.device)
+        self.positions[index] = self._tensor(positions[atoms], self.dtype)
 
     def draw_noise(self, candidates: int, width: int, units: Sequence[Unit]) -> None:
         """Numbers of one pass, from the stream of every molecule of these units."""

@@ -60,12 +60,14 @@ class Surroundings:
         columns: ``(n_all_beads, n_columns)`` columns of the template's table.
         shifts: ``(n_all_beads, n_columns, 3)`` nm to add to their positions.
         pairs: ``(n, 2)`` beads that see one another, both ways.
+        box: ``(3, 3)`` nm or ``None``.
     """
 
     particles: NDArray[np.int32]
     columns: NDArray[np.int32]
     shifts: NDArray[np.float32]
     pairs: Ints
+    box: Floats | None
 
     @property
     def n_beads(self) -> int:
@@ -113,7 +115,7 @@ def find_surroundings(template: Template, layout: Layout, beads: Floats, box: Fl
     own = np.array([(b, c) for b, close in enumerate(template.close) for c in close if b != c]).reshape(-1, 2)
     bonded = (own[None] + n_beads * np.arange(n_molecules)[:, None, None]).reshape(-1, 2)
     pairs = np.concatenate([np.stack([first, second], axis=1), bonded])
-    return Surroundings(particles, columns, offsets, pairs[pairs[:, 0] != pairs[:, 1]])
+    return Surroundings(particles, columns, offsets, pairs[pairs[:, 0] != pairs[:, 1]], box)
 
 
 def _near(template: Template, beads: Floats, box: Floats | None) -> tuple[Ints, Ints, Floats]:
