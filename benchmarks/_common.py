@@ -46,15 +46,15 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
-def weights_label(weights: str | Path | None, system: Any) -> str:
-    """Folder (or tag) of the weights, and the beginning of their SHA-256."""
+def weights_label(backend: str, weights: str | Path | None, system: Any) -> str:
+    """Folder (or tag) of a backend's weights, and the beginning of their SHA-256."""
     from bmzoo.backends.loading import WEIGHTS, weights_matching
 
     folder = Path(weights) if weights is not None else None
     if folder is None:
-        folder = weights_matching("voxel_gan", system.topology, system.name, system.state)
+        folder = weights_matching(backend, system.topology, system.name, system.state)
     elif not folder.is_dir():
-        folder = WEIGHTS / "voxel_gan" / str(weights)
+        folder = WEIGHTS / backend / str(weights)
     if folder is None:
         return "none"
     name = folder.name

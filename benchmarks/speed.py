@@ -1,10 +1,11 @@
-"""How fast the voxel GAN is, how much memory it takes, and how its time grows with the system.
+"""How fast a backend is, how much memory it takes, and how its time grows with the system.
 
-    python benchmarks/voxel_gan_speed.py [--weights FOLDER] [--threads 2] [--copies 1,2,4,8]
+    python benchmarks/speed.py [--backend NAME] [--weights FOLDER] [--threads 2] [--copies 1,2,4,8]
 
 Backmaps a frame of the embedded polystyrene melt (36 chains, 5,832 atoms) and boxes of several copies of
-it; every copy has its own noise. A placement is one atom drawn once: the first pass and every Gibbs sweep
-draw all atoms, but for those that are a bead of their own. The exponent is the slope of log(time) against
+it; every copy has its own noise. Of the voxel GAN placements are counted: a placement is one atom drawn
+once; the first pass and every Gibbs sweep draw all atoms, but for those that are a bead of their own. The
+exponent is the slope of log(time) against
 log(copies). CPU seconds are of all threads together; they tell a busy machine from a slow program.
 """
 
@@ -22,6 +23,7 @@ from _common import numbers, provenance, provenance_line, set_threads, table, we
 
 import bmzoo
 from bmzoo.backends.backmapper import Backmapper
+from bmzoo.backends.voxel_gan.model import VoxelGAN
 from bmzoo.errors import InputError
 from bmzoo.evaluation.cost import CostMeter
 from bmzoo.frames.datasets import coarse_grain
@@ -35,10 +37,13 @@ PUBLISHED = {"default": 2.4, "one candidate": 68.0}
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--backend", default="voxel_gan", help="(default %(default)s)")
     parser.add_argument("--weights", help="folder or tag; by default the shipped weights")
     parser.add_argument("--threads", type=int, help="of torch; as many as it likes by default")
     parser.add_argument("--copies", default="1,2,4,8", help="powers of two (default %(default)s)")
-    parser.add_argument("--sweeps", type=int, help="Gibbs sweeps; by default as the weights' settings say")
+    parser.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="of the backend"
+    )
     parser.add_argument("--repeats", type=int, default=1, help="the fastest of so many counts")
     parser.add_argument("--molecules", type=int, help="only so many of the frame, to try things out")
     parser.add_argument("--seed", type=int, default=0)
@@ -47,25 +52,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     system = load_system("sps:568K")
     threads = set_threads(options.threads)
-    settings = [] if options.sweeps is None else [f"sweeps={options.sweeps}"]
+    backend = options.backend
     model = bmzoo.load_backmapper(
-        "voxel_gan", system, weights=options.weights, settings=settings, device="cpu"
+        backend, system, weights=options.weights, settings=options.settings, device="cpu"
     )
     start = first_frame(system, options.molecules)
-    passes = 1 + int(getattr(model.config, "sweeps", 0))
+    passes = 1 + model.config.sweeps if isinstance(model, VoxelGAN) else None
     warm_up(model, start)
     rows = []
     for copies in sorted(numbers(options.copies)):
         cost = measure(model, replicated(start, copies), options.seed, options.repeats)
         n_molecules = copies * len(start) // system.topology.n_beads
-        placed = passes * n_molecules * (system.topology.n_atoms - lone_atoms(system.topology))
-        atoms = n_molecules * system.topology.n_atoms
-        rows.append({"copies": copies, "atoms": atoms, "placements": placed, **cost})
-    made = provenance(seed=options.seed, threads=threads, weights=weights_label(options.weights, system))
-    print(report(rows, passes - 1))
+        row = {"copies": copies, "atoms": n_molecules * system.topology.n_atoms, **cost}
+        if passes is not None:
+            placed = system.topology.n_atoms - lone_atoms(system.topology)
+            row["placements"] = passes * n_molecules * placed
+        rows.append(row)
+    label = weights_label(backend, options.weights, system)
+    made = provenance(seed=options.seed, threads=threads, weights=label)
+    print(report(rows))
+    for setting in options.settings:
+        print(f"With {setting}.")
     print("\n" + provenance_line(made))
     if options.output:
-        write_json(options.output / "speed.json", {"sweeps": passes - 1, "rows": rows, **made})
+        found = {"backend": backend, "settings": options.settings, "rows": rows, **made}
+        write_json(options.output / "speed.json", found)
 
 
 def first_frame(system: Any, molecules: int | None) -> Frame:
@@ -126,27 +137,29 @@ def exponent(rows: Sequence[dict[str, Any]], key: str) -> float | None:
     return float(np.polyfit(copies, seconds, 1)[0])
 
 
-def report(rows: Sequence[dict[str, Any]], sweeps: int) -> str:
+def report(rows: Sequence[dict[str, Any]]) -> str:
     """The table, the exponent, and the comparison with the published program."""
-    header = ["copies", "atoms", "s", "CPU s", "placements a second", "peak memory MB"]
+    placed = "placements" in rows[0]
+    header = ["copies", "atoms", "s", "CPU s", *["placements a second"] * placed, "peak memory MB"]
     cells = [
         [
             str(row["copies"]),
             f"{row['atoms']:,}",
             f"{row['seconds']:.3g}",
             f"{row['cpu_seconds']:.3g}",
-            f"{row['placements'] / row['seconds']:.0f}",
+            *([f"{row['placements'] / row['seconds']:.0f}"] if placed else []),
             f"{row['peak_memory_mb']:.0f}",
         ]
         for row in rows
     ]
-    lines = [table(header, cells), f"\nFirst pass and {sweeps} Gibbs sweeps."]
+    lines = [table(header, cells), ""]
     slopes = exponent(rows, "seconds"), exponent(rows, "cpu_seconds")
     if slopes[0] is not None:
         lines.append(f"Exponent of time against copies: {slopes[0]:.2f} (CPU seconds: {slopes[1]:.2f}).")
-    rate = rows[0]["placements"] / rows[0]["seconds"]
-    times = ", ".join(f"{p:g} ({name}; {rate / p:.0f} times)" for name, p in PUBLISHED.items())
-    lines.append(f"Published program, same machine: {times}.")
+    if placed:
+        rate = rows[0]["placements"] / rows[0]["seconds"]
+        times = ", ".join(f"{p:g} ({name}; {rate / p:.0f} times)" for name, p in PUBLISHED.items())
+        lines.append(f"Published program, same machine: {times}.")
     return "\n".join(lines)
 
 

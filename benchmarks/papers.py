@@ -1,14 +1,15 @@
-"""The experiments of the voxel GAN's papers, one command each.
+"""The experiments of the voxel GAN's papers, one command each; some of them with other backends.
 
-    python benchmarks/voxel_gan_papers.py performance [--weights FOLDER]
-    python benchmarks/voxel_gan_papers.py temperature [--weights FOLDER]
-    python benchmarks/voxel_gan_papers.py chemistry --weights none=A minimise=B match=C
-    python benchmarks/voxel_gan_papers.py order --weights depth-first=A breadth-first=B random=C
-    python benchmarks/voxel_gan_papers.py choice [--weights FOLDER]
+    python benchmarks/papers.py performance [--backend NAME] [--weights FOLDER]
+    python benchmarks/papers.py temperature [--backend NAME] [--weights FOLDER]
+    python benchmarks/papers.py steps [--weights FOLDER]
+    python benchmarks/papers.py chemistry --weights none=A minimise=B match=C
+    python benchmarks/papers.py order --weights depth-first=A breadth-first=B random=C
+    python benchmarks/papers.py choice [--weights FOLDER]
 
 Each prints a table and writes EXPERIMENT.json and EXPERIMENT.svg into --output. Tested on the published
 polystyrene frames (beads: the mapping applied to them); where these are absent, on the embedded ones, and
-the published rows are left out. docs/voxel_gan.md says what each experiment asks.
+the published rows are left out. docs/voxel_gan.md and docs/equivariant.md say what each experiment asks.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ class Experiment:
         return found
 
     def model(self, tests: TestSet, weights: str | None, *settings: str) -> Backmapper:
-        return bmzoo.load_backmapper("voxel_gan", tests.system, weights=weights, settings=settings)
+        backend = self.options.backend
+        return bmzoo.load_backmapper(backend, tests.system, weights=weights, settings=settings)
 
     def say(self, text: str) -> None:
         """Progress, beside the table."""
@@ -93,7 +95,10 @@ class Experiment:
             lines += table_rows([row for row in rows if row.state == state], columns)
         print(table(table_header(columns), lines))
         system = tests[0].system
-        labels = {name: weights_label(folder, system) for name, folder in dict(weights).items()}
+        labels = {
+            name: weights_label(self.options.backend, folder, system)
+            for name, folder in dict(weights).items()
+        }
         text = ", ".join(f"{k}={v}" if k else v for k, v in labels.items())
         made = provenance(seed=self.options.seed, threads=self.threads, weights=text)
         sources = {found.system.state: found.source for found in tests}
@@ -204,6 +209,28 @@ def choice(run: Experiment) -> None:
     run.finish(rows, columns, [tests], {"": run.options.weights})
 
 
+def steps(run: Experiment) -> None:
+    """Integrators and numbers of their steps, raw and thermalised: what fidelity costs."""
+    tests = run.test_set("568K")
+    rows = []
+    for integrator in run.options.integrators.split(","):
+        for n in numbers(run.options.steps):
+            model = run.model(tests, run.options.weights, f"integrator={integrator}", f"steps={n}")
+            what = f"{integrator}, {n} steps"
+            raw = run.draw(tests, model, what)
+            rows.append(tests.score(f"{what}, raw", raw, integrator=f"{integrator}, raw", steps=n))
+            if run.options.refine:
+                refined = tests.thermalised(raw, run.threads)
+                row = tests.score(
+                    f"{what}, thermalised", refined, integrator=f"{integrator}, thermalised", steps=n
+                )
+                rows.append(row)
+    left_out = ("CG RMSD nm", "right hand %")
+    shown = [c for c in GENERAL if c.label not in left_out]
+    _curves(run, rows, shown, "integrator", "steps", "steps", logarithmic_x=True)
+    run.finish(rows, GENERAL, [tests], {"": run.options.weights})
+
+
 def _renamed(row: Row, **setting: Any) -> Row:
     return Row(**{**vars(row), "setting": {**row.setting, **setting}})
 
@@ -255,7 +282,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT")
-    for experiment in (performance, temperature, chemistry, order, choice):
+    for experiment in (performance, temperature, steps, chemistry, order, choice):
         name = experiment.__name__
         command = commands.add_parser(name, help=experiment.__doc__, description=experiment.__doc__)
         command.set_defaults(call=experiment)
@@ -263,6 +290,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             command.add_argument("--weights", nargs="+", required=True, metavar="NAME=FOLDER")
         else:
             command.add_argument("--weights", help="folder or tag; by default the shipped weights")
+        if name in ("performance", "temperature"):
+            command.add_argument("--backend", default="voxel_gan", help="(default %(default)s)")
+        else:
+            command.set_defaults(backend="equivariant" if name == "steps" else "voxel_gan")
+        if name == "steps":
+            command.add_argument("--integrators", default="exponential,heun")
+            command.add_argument("--steps", default="2,4,8,16")
         if name == "temperature":
             command.add_argument("--states", default="453K,313K")
         if name == "order":
@@ -270,7 +304,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         if name == "choice":
             command.add_argument("--candidates", default="4,16")
             command.add_argument("--samples", type=int, default=3, help="of a frame, for the diversity")
-        if name in ("performance", "temperature"):
+        if name in ("performance", "temperature", "steps"):
             command.add_argument(
                 "--no-refine", dest="refine", action="store_false", help="no thermalised row"
             )
@@ -279,8 +313,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         command.add_argument("--seed", type=int, default=0)
         command.add_argument("--threads", type=int, help="of torch and OpenMM")
         command.add_argument("--data", type=Path, default=SHARED, help="published snapshots")
-        command.add_argument("--output", type=Path, default=Path("docs/voxel_gan"))
-    return parser.parse_args(arguments)
+        command.add_argument("--output", type=Path, help="by default docs/BACKEND")
+    options = parser.parse_args(arguments)
+    options.output = options.output or Path("docs") / options.backend
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

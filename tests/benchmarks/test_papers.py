@@ -1,4 +1,4 @@
-"""The commands that measure the voxel GAN run, on an untrained model and a few molecules."""
+"""The commands that measure backends run, on untrained models and a few molecules."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from bmzoo.backends.checkpoints import save_checkpoint
+from bmzoo.backends.equivariant.config import EquivariantConfig
+from bmzoo.backends.equivariant.model import Equivariant
 from bmzoo.backends.voxel_gan.config import VoxelGANConfig
 from bmzoo.backends.voxel_gan.model import VoxelGAN
 from bmzoo.errors import InputError
@@ -35,18 +37,26 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(save_checkpoint(VoxelGAN(system.topology, SMALL), folder, system="sps", state="568K"))
 
 
+@pytest.fixture(scope="module")
+def flow_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    system = load_system("sps:568K")
+    config = EquivariantConfig(layers=1, scalars=8, vectors=4, pseudovectors=2, hidden=8, steps=1)
+    folder = tmp_path_factory.mktemp("weights") / "flow"
+    return str(save_checkpoint(Equivariant(system.topology, config), folder, system="sps", state="568K"))
+
+
 def run_papers(script: Callable[[str], ModuleType], output: Path, *arguments: str) -> dict:
     """Two chains of one embedded frame: enough to run, and nothing to be learned from."""
     pytest.importorskip("matplotlib")
     small = ["--frames", "1", "--molecules", "2", "--threads", "1", "--data", str(output / "nothing")]
-    script("voxel_gan_papers").main([*arguments, *small, "--output", str(output)])
+    script("papers").main([*arguments, *small, "--output", str(output)])
     assert "<svg" in (output / f"{arguments[0]}.svg").read_text()
     return json.loads((output / f"{arguments[0]}.json").read_text())
 
 
 def test_speed(script, weights, tmp_path, capsys):
     small = ["--molecules", "1", "--copies", "1,2", "--threads", "1"]
-    script("voxel_gan_speed").main(["--weights", weights, *small, "--output", str(tmp_path)])
+    script("speed").main(["--weights", weights, *small, "--output", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "| 2 | 324 |" in printed
     assert "Exponent of time against copies" in printed
@@ -57,8 +67,18 @@ def test_speed(script, weights, tmp_path, capsys):
     assert found["weights"].startswith("tiny (")
 
 
+def test_speed_of_another_backend(script, flow_weights, tmp_path, capsys):
+    small = ["--molecules", "1", "--copies", "1", "--threads", "1", "--set", "steps=2"]
+    arguments = ["--backend", "equivariant", "--weights", flow_weights, "--output", str(tmp_path)]
+    script("speed").main([*arguments, *small])
+    printed = capsys.readouterr().out
+    assert "placements" not in printed
+    assert "With steps=2." in printed
+    assert json.loads((tmp_path / "speed.json").read_text())["weights"].startswith("flow (")
+
+
 def test_copies_of_a_box_are_the_box(script):
-    speed = script("voxel_gan_speed")
+    speed = script("speed")
     box = np.array([[2.2, 0.0, 0.0], [-0.9, 2.3, 0.0], [0.8, -0.7, 2.1]])
     frame = Frame(np.random.default_rng(0).random((5, 3)), box)
     for copies, shape in ((1, (1, 1, 1)), (2, (2, 1, 1)), (4, (2, 2, 1)), (8, (2, 2, 2))):
@@ -79,6 +99,22 @@ def test_performance(script, weights, tmp_path, capsys):
     assert "reference (floor)" in printed
     scores = found["rows"][0]["scores"]
     assert scores["distributions/angle_jsd"]["value"] > scores["distributions/angle_jsd"]["floor"]
+
+
+def test_performance_of_another_backend(script, flow_weights, tmp_path):
+    arguments = ["--backend", "equivariant", "--weights", flow_weights, "--no-refine"]
+    found = run_papers(script, tmp_path, "performance", *arguments)
+    assert found["weights"].startswith("flow (")
+    assert found["rows"][0]["scores"]["consistency/cg_rmsd"]["value"] < 1e-5
+
+
+def test_steps(script, flow_weights, tmp_path):
+    arguments = ["--weights", flow_weights, "--steps", "1,2", "--integrators", "euler", "--no-refine"]
+    found = run_papers(script, tmp_path, "steps", *arguments)
+    assert [row["setting"] for row in found["rows"]] == [
+        {"integrator": "euler, raw", "steps": 1},
+        {"integrator": "euler, raw", "steps": 2},
+    ]
 
 
 def test_temperature(script, weights, tmp_path):
@@ -133,4 +169,4 @@ def test_published_frames_belong_to_their_reference(script, shared_data):
 
 def test_weights_of_one_name_are_refused(script):
     with pytest.raises(InputError, match="NAME=FOLDER"):
-        script("voxel_gan_papers")._named(["a=x", "a=y"])
+        script("papers")._named(["a=x", "a=y"])
