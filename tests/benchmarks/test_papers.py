@@ -77,6 +77,11 @@ def test_speed_of_another_backend(script, flow_weights, tmp_path, capsys):
     assert json.loads((tmp_path / "speed.json").read_text())["weights"].startswith("flow (")
 
 
+def test_speed_of_a_molecule_without_a_box(script, capsys):
+    script("speed").main(["--backend", "geometric", "--system", "adp", "--copies", "1,3", "--threads", "1"])
+    assert "| 3 | 66 |" in capsys.readouterr().out
+
+
 def test_copies_of_a_box_are_the_box(script):
     speed = script("speed")
     box = np.array([[2.2, 0.0, 0.0], [-0.9, 2.3, 0.0], [0.8, -0.7, 2.1]])
