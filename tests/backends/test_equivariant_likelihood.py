@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -100,6 +102,25 @@ def test_draws_of_a_network_have_weights_that_move_with_nothing() -> None:
     )
     even = Draws(np.asarray(pair.atomistic.positions, dtype=float)[None].repeat(3, 0), np.zeros(3))
     assert np.allclose(np.exp(log_weights(system.topology, even)), 1 / 3)
+
+
+def test_weighted_samples_of_a_frame() -> None:
+    system = load_system("adp")
+    assert system.reference is not None
+    settings = EquivariantConfig(
+        layers=1, scalars=8, vectors=4, pseudovectors=2, hidden=8, steps=2, cutoff=5.0
+    )
+    model = Equivariant(system.topology, settings)
+    coarse = next(pairs(system.reference.frames("test"), system.topology.mapping)).coarse
+    first, second = (model.weighted(coarse, n_samples=3, seed=1) for _ in range(2))
+    assert np.exp(first.log_weights).sum() == pytest.approx(1)
+    assert 1 / 3 <= first.effective <= 1
+    assert np.array_equal(first.log_weights, second.log_weights)
+    assert [f.sample for f in first.frames] == [0, 1, 2]
+    assert np.abs(first.frames[0].positions - first.frames[1].positions).max() > 0.01
+    assert next(model.module.parameters()).dtype == torch.float32
+    with pytest.raises(InputError, match="one molecule"):
+        model.weighted(dataclasses.replace(coarse, box=np.eye(3)), n_samples=2, seed=0)
 
 
 def test_settings_without_a_density_are_refused() -> None:

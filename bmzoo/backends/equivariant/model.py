@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from bmzoo.backends.equivariant.config import EquivariantConfig
 from bmzoo.backends.equivariant.data import Batch, TrainingSet, carried
 from bmzoo.backends.equivariant.field import FlowField
 from bmzoo.backends.equivariant.flow import flow_loss, interpolate
+from bmzoo.backends.equivariant.likelihood import draw_with_density, effective_sample_size, log_weights
 from bmzoo.backends.equivariant.network import VelocityNetwork
 from bmzoo.backends.equivariant.prior import Prior
 from bmzoo.backends.equivariant.sampler import Sampler, Unit
@@ -24,6 +26,7 @@ from bmzoo.backends.equivariant.tables import make_tables
 from bmzoo.backends.inputs import BeadReader
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.frames.random import random_stream
 from bmzoo.molecules.topology import Topology
 
 Floats = NDArray[np.float64]
@@ -32,6 +35,20 @@ AHEAD = 64
 """Frames and samples that are drawn together at most, whatever the memory."""
 GAP = 1.5
 """A frame follows another if no more than so many usual intervals lie between them."""
+
+
+class Weighted(NamedTuple):
+    """Samples of one frame of beads.
+
+    Attributes:
+        frames: the atoms.
+        log_weights: ``(n_samples,)``, their exponentials sum to one.
+        effective: Kish's share of the samples that count, 1/n_samples to 1.
+    """
+
+    frames: list[Frame]
+    log_weights: Floats
+    effective: float
 
 
 class Equivariant(Backmapper):
@@ -146,6 +163,30 @@ class Equivariant(Backmapper):
                     yield from _drawn(sampler, waiting)
                     waiting = []
         yield from _drawn(sampler, waiting)
+
+    def weighted(self, frame: Frame, *, n_samples: int, seed: int) -> Weighted:
+        """Draws for one molecule without a box, with their weights in the Boltzmann distribution given its
+        beads: that of the force field, all bonds free to vibrate.
+
+        It costs 3 (n_atoms - n_beads) backward passes a step of the integrator, in double precision.
+
+        Args:
+            frame: beads of one molecule.
+
+        Raises:
+            InputError: a box, several molecules, no force field, or settings whose draws have no known
+                density (see :func:`~bmzoo.backends.equivariant.likelihood.draw_with_density`).
+        """
+        beads = BeadReader(self.topology)(frame)
+        if frame.box is not None or len(beads) != 1:
+            raise InputError("weights are known for one molecule without a box; give frames of one molecule")
+        streams = [random_stream(seed, frame.index, sample, 0) for sample in range(n_samples)]
+        noise = np.stack([stream.standard_normal((self.prior.n_random, 3)) for stream in streams])
+        field = FlowField(self.tables, self.settings, copy.deepcopy(self.network).cpu().double().eval())
+        draws = draw_with_density(field, self.prior, np.repeat(beads, n_samples, axis=0), noise)
+        logs = log_weights(self.topology, draws)
+        frames = [frame.with_positions(atoms, sample=k) for k, atoms in enumerate(draws.atoms)]
+        return Weighted(frames, logs, effective_sample_size(logs))
 
     def _in_time(
         self, frames: Iterable[Frame], n_samples: int, seed: int, read: BeadReader, sampler: Sampler
