@@ -82,6 +82,19 @@ def test_speed_of_a_molecule_without_a_box(script, capsys):
     assert "| 3 | 66 |" in capsys.readouterr().out
 
 
+def test_boltzmann_weights(script, tmp_path, capsys):
+    settings = {"layers": 1, "scalars": 8, "vectors": 4, "pseudovectors": 2, "hidden": 8, "steps": 1}
+    model = Equivariant(load_system("adp").topology, EquivariantConfig(**settings))
+    folder = save_checkpoint(model, tmp_path / "adp", system="adp", state="300K")
+    arguments = ["--frames", "2", "--samples", "3", "--threads", "1", "--output", str(tmp_path)]
+    script("boltzmann_weights").main(["--weights", str(folder), *arguments])
+    assert "3 samples of each of 2" in capsys.readouterr().out
+    rows = json.loads((tmp_path / "weights.json").read_text())["rows"]
+    assert len(rows) == 2
+    assert all(0.33 < row["effective"] <= 1 for row in rows)
+    assert rows[0]["frame"] != rows[1]["frame"]
+
+
 def test_copies_of_a_box_are_the_box(script):
     speed = script("speed")
     box = np.array([[2.2, 0.0, 0.0], [-0.9, 2.3, 0.0], [0.8, -0.7, 2.1]])
