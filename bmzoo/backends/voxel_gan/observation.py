@@ -160,9 +160,11 @@ class Observer(nn.Module):
         local = (scene.positions - origin.unsqueeze(1)) @ axes.transpose(1, 2)
         vectors, flags = self._near(local, hidden, atoms)
         hands = self._hands(scene, hidden, atoms) if learn_hands else self._known_hands(hidden, atoms)
-        chosen = (atoms * self.template.table.shape[1]).unsqueeze(1) + scene.columns
-        features = self.table[chosen] * hidden.unsqueeze(-1)
-        voxels = self.grid.densities(local, features)
+        # the visible ones first, and no more columns than some placement needs
+        first = hidden.byte().argsort(dim=1, descending=True, stable=True)[:, : int(hidden.sum(1).max())]
+        chosen = (atoms * self.template.table.shape[1]).unsqueeze(1) + scene.columns.gather(1, first)
+        features = self.table[chosen] * hidden.gather(1, first).unsqueeze(-1)
+        voxels = self.grid.densities(local.gather(1, first.unsqueeze(-1).expand(-1, -1, 3)), features)
         return Observation(voxels, vectors, torch.cat([self.static[atoms], flags, hands], 1), origin, axes)
 
     def _near(self, local: Tensor, visible: Tensor, atoms: Tensor) -> tuple[Tensor, Tensor]:
