@@ -12,6 +12,7 @@ from bmzoo.errors import InputError, unknown
 from bmzoo.evaluation.evaluate import FAMILIES, Evaluation, Result
 from bmzoo.fitting.data import Material
 from bmzoo.frames.datasets import coarse_grain
+from bmzoo.molecules.topology import Topology
 from bmzoo.pipeline import generate
 
 OVERALL = ("jsd_ratio", "jsd")
@@ -34,7 +35,8 @@ class Validation:
     """Backmaps held-out frames of every system and scores them.
 
     ``jsd_ratio``: geometric mean of value over floor of the divergences in ``OBSERVABLES``, so that
-    each counts by the factor by which it is off; ``jsd``: their mean. Any single score of the
+    each counts by the factor by which it is off; ``jsd``: their mean. Bonds are left out where the
+    reference constrains all of them: only rounding gives them a width. Any single score of the
     evaluation, ``family/observable``, will do too, the smaller the better.
 
     Args:
@@ -66,13 +68,14 @@ class Validation:
         overall, found = [], {}
         for part in self.parts:
             result = part.run(self.seed)
-            overall.append(math.inf if result is None else self._overall(result, part.material.label))
+            overall.append(math.inf if result is None else self._overall(result, part.material))
             for name, (value, _) in divergences(result).items() if result else ():
                 found[f"{part.material.label}/{name}"] = value
             found[f"{part.material.label}/score"] = overall[-1]
         return {"score": float(np.mean(overall)), **found}
 
-    def _overall(self, result: Result, label: str) -> float:
+    def _overall(self, result: Result, material: Material) -> float:
+        label, topology = material.label, material.topology
         if self.score not in OVERALL:
             if self.score not in result.scores:
                 raise InputError(
@@ -80,7 +83,9 @@ class Validation:
                     f"{', '.join(name for name in result.scores if '[' not in name)}"
                 )
             return result.scores[self.score].value
-        found = divergences(result)
+        found = dict(divergences(result))
+        if bonds_are_constrained(topology):
+            found.pop("bond_jsd", None)
         if self.score == "jsd":
             return float(np.mean([value for value, _ in found.values()]))
         ratios = [
@@ -94,6 +99,12 @@ class Validation:
                 "training.validation_frames, or set training.score to jsd"
             )
         return float(np.exp(np.mean(np.log(ratios))))
+
+
+def bonds_are_constrained(topology: Topology) -> bool:
+    """Whether the force field constrains every bond."""
+    field, bonds = topology.force_field, topology.graph.bonds
+    return field is not None and len(bonds) > 0 and len(field.constraints) >= len(bonds)
 
 
 def divergences(result: Result) -> Mapping[str, tuple[float, float | None]]:
