@@ -82,6 +82,10 @@ class Side:
                 for k in range(n_samples)
             ]
         )
+        samples = self.context.hydrogen_labels(samples)
+        reference = _stacked([g.reference for g in groups])
+        if reference is not None:
+            reference = self.context.hydrogen_labels(reference)
         first = [group.frames[0] for group in groups]
         numbers = self.n_frames + np.arange(len(groups))
         n_molecules = samples.shape[2]
@@ -105,7 +109,7 @@ class Side:
             n_units,
             numbers,
             np.array([frame.index for frame in first]),
-            _stacked([g.reference for g in groups]),
+            reference,
             _stacked([g.coarse for g in groups]),
             self.by_molecule,
             self.is_reference,

@@ -217,3 +217,13 @@ def test_results_are_plain_data(tmp_path: object) -> None:
     assert len(stored["distributions/angle[C-C-C]:edges"]) + 1 == len(
         stored["distributions/angle[C-C-C]:reference"]
     )
+
+
+def test_labels_of_hydrogens_tell_no_frame_from_another() -> None:
+    """Test and training frames of adp number the hydrogens of both methyl groups in opposite hands."""
+    system = load_system("adp")
+    assert system.reference is not None
+    evaluation = Evaluation(system.topology, families=["detectability"])
+    one, other = (list(system.reference.frames(name, 0, 4000, 10)) for name in ("test", "train"))
+    found = evaluation.run(iter(one), iter(other), coarse=None, n_samples=1).scores
+    assert found["detectability/c2st_auc"].value < 0.7
