@@ -13,6 +13,7 @@ from bmzoo.errors import InputError
 from bmzoo.evaluation.evaluate import FAMILIES, Evaluation
 from bmzoo.evaluation.metric import MAX_BLOCKS
 from bmzoo.frames.frame import Frame
+from bmzoo.systems import load_system
 
 FAST = [f for f in FAMILIES if f != "detectability"]
 
