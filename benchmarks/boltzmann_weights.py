@@ -10,6 +10,7 @@ free to vibrate, which is what the weights are to; the reference constrains bond
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from _common import provenance, provenance_line, set_threads, table, weights_lab
 
 import bmzoo
 from bmzoo.backends.equivariant.model import Equivariant
+from bmzoo.errors import InputError
 from bmzoo.evaluation.cost import CostMeter
 from bmzoo.frames.datasets import coarse_grain
 from bmzoo.molecules.constants import GAS_CONSTANT
@@ -48,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         BACKEND, system, weights=options.weights, settings=options.settings, device="cpu"
     )
     assert isinstance(model, Equivariant)
-    assert system.reference is not None
+    if system.reference is None or options.frames < 1 or options.samples < 1:
+        raise InputError("give a system with embedded frames, and at least one frame and one sample")
     field, kelvin = system.topology.force_field, system.topology.temperature
     assert field is not None
     assert kelvin is not None
@@ -84,4 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        sys.exit(str(error))
