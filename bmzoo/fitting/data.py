@@ -15,6 +15,7 @@ from bmzoo.frames.datasets import pairs
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.frames.trajectory import Trajectory
 from bmzoo.frames.whole import whole_molecules
+from bmzoo.molecules.hydrogens import HydrogenLabels
 from bmzoo.molecules.mapping import Mapping
 from bmzoo.molecules.topology import Topology
 from bmzoo.target import Target, resolve_target
@@ -73,7 +74,10 @@ class Material:
 
     def _frames(self, wanted: range) -> Iterator[Frame]:
         frames = Trajectory(self.path).frames(wanted.start, wanted.stop, wanted.step)
-        return whole_molecules(frames, self.topology, beads=False)
+        labels, n_atoms = HydrogenLabels(self.topology.graph), self.topology.n_atoms
+        for frame in whole_molecules(frames, self.topology, beads=False):
+            atoms = labels(frame.positions.reshape(-1, n_atoms, 3))
+            yield frame.with_positions(atoms.reshape(-1, 3))
 
 
 def load_material(config: RunConfig) -> list[Material]:
