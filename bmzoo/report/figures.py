@@ -100,7 +100,8 @@ def _lines(part: Part, title: str, family: str, subjects: list[Subject]) -> Grou
         if subject.family == family:
             kinds.setdefault(subject.observable, []).append(subject)
     left_out = []
-    for observable, members in kinds.items():
+    # Bonds, often constrained, say least.
+    for observable, members in sorted(kinds.items(), key=lambda kind: kind[0] == "bond"):
         members.sort(key=lambda s: -_terms(part, s))
         group.figures += [_histogram(part, subject) for subject in members[:SHOWN]]
         if len(members) > SHOWN:

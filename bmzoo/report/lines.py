@@ -15,7 +15,7 @@ from bmzoo.report.svg import Drawing, Scale, polyline
 Floats = NDArray[np.float64]
 
 WIDTH, HEIGHT = 330, 190
-LEFT, RIGHT, TOP, BOTTOM = 40, 10, 24, 38
+LEFT, RIGHT, TOP, BOTTOM = 40, 16, 24, 38
 AXES = {
     "bond": "bond length / nm",
     "angle": "angle / degrees",

@@ -23,7 +23,7 @@ PAGE_LIGHT = {
     "link": "#1d56b0",
     "edge": "#8a96a3",
     "hover": "#eef3fa",
-    "bead": "#d99a00",
+    "bead": "#e08a00",
     "reference-atoms": "#8b96a3",
     "dark": "0",
 }

@@ -29,8 +29,8 @@ def provenance(source: Source) -> str:
         + "<h3>Again</h3><p>The same frames and, but for the times, the same scores:</p>"
         + f"<pre>{escape(command(results))}</pre>"
         + f"<p>This page from the results: <code>bmzoo report {escape(_name(source))}</code>. "
-        + "Two runs side by side: <code>bmzoo compare A/results.json B/results.json</code>. The figures lie in "
-        + "<code>figures/</code> as SVG files.</p>"
+        + "Two runs side by side: <code>bmzoo compare A/results.json B/results.json</code>. "
+        + "The figures lie in <code>figures/</code> as SVG files.</p>"
         + _listed("Weights", _weights(results))
         + _listed("Left out", _skipped(results))
         + _listed("Frames that did not relax and were kept raw", _failed(results))

@@ -41,7 +41,7 @@
     const apply = () => {
       const refine = filters.querySelector("input[name=refine]:checked").value;
       const backends = new Set([...filters.querySelectorAll("input[name=backend]:checked")].map(i => i.value));
-      for (const row of document.querySelectorAll("#systems .row")) {
+      for (const row of document.querySelectorAll('section[aria-labelledby=systems] .row')) {
         const shown = (refine === "all" || row.dataset.refine === refine) && backends.has(row.dataset.backend);
         row.classList.toggle("hidden", !shown);
       }

@@ -53,8 +53,8 @@
   function addBeads(nMolecules) {
     const xyz = unpack(scene.beads), color = css("bead"), n = scene.nBeads;
     const point = k => ({ x: xyz[3 * k], y: xyz[3 * k + 1], z: xyz[3 * k + 2] });
-    for (let k = 0; k < nMolecules * n; k++) viewer.addSphere({ center: point(k), radius: nMolecules > 1 ? 0.7 : 0.85, color, opacity: 0.38, quality: 1 });
-    if (nMolecules === 1) for (const [i, j] of scene.beadBonds) viewer.addCylinder({ start: point(i), end: point(j), radius: 0.12, color, opacity: 0.5, fromCap: 1, toCap: 1 });
+    for (let k = 0; k < nMolecules * n; k++) viewer.addSphere({ center: point(k), radius: nMolecules > 1 ? 0.7 : 0.85, color, opacity: 0.5, quality: 1 });
+    if (nMolecules === 1) for (const [i, j] of scene.beadBonds) viewer.addCylinder({ start: point(i), end: point(j), radius: 0.12, color, opacity: 0.65, fromCap: 1, toCap: 1 });
   }
 
   function addBox() {
@@ -102,6 +102,8 @@
     if (!viewer) { $("caption").textContent = "This browser draws no 3-D graphics (WebGL is off)."; return; }
     draw();
   }
+  // A picture of the canvas is empty unless it is taken right after drawing.
+  window.viewerRedraw = () => viewer && viewer.render();
   const moves = {
     ArrowLeft: v => v.rotate(-15, "y"), ArrowRight: v => v.rotate(15, "y"), ArrowUp: v => v.rotate(-15, "x"), ArrowDown: v => v.rotate(15, "x"),
     "+": v => v.zoom(1.2), "-": v => v.zoom(1 / 1.2), "0": v => v.zoomTo(),
