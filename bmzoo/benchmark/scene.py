@@ -81,6 +81,6 @@ class Scene:
             with np.load(path) as data:
                 box = data["box"] if len(data["box"]) else None
                 names = ("elements", "bonds", "bead_bonds", "atoms", "beads")
-                return cls(str(data["title"]), *(data[name] for name in names), box)
+                return cls(title=str(data["title"]), box=box, **{name: data[name] for name in names})
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise InputError(f"{path} is missing or damaged ({error}); run the benchmark again") from None

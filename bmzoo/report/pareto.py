@@ -63,6 +63,9 @@ def _draw_point(drawing: Drawing, entry: Entry, px: float, py: float, y: Scale) 
         low, high = (float(y(score["value"] + sign * score["stderr"])) for sign in (-1, 1))
         drawing.path(f"M{px:.1f} {low:.1f}V{high:.1f}", f"line s{entry.color}")
     drawing.add(mark(entry, px, py))
+    _, _, picoseconds = entry.row.refine.partition(":")
+    if picoseconds:
+        drawing.text(px, py + 16, f"{picoseconds} ps", "halo tick", "middle")
 
 
 def _draw_names(drawing: Drawing, entries: Sequence[Entry], places: dict[int, tuple[float, float]]) -> None:

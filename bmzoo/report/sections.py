@@ -76,7 +76,7 @@ def frames(source: Source) -> str:
         "beads leave no choice, and fan out where they do.</p>"
         f'<div class="viewer" id="viewer" hidden><div class="controls">{selects}{checks}'
         f'<div class="moves">{moves}</div></div>'
-        '<div id="stage" role="img" tabindex="0" aria-label="3-D view"></div>'
+        '<div id="stage" role="application" tabindex="0" aria-label="3-D view"></div>'
         '<p id="caption" aria-live="polite"></p></div>'
         "<noscript><p>The 3-D view needs JavaScript.</p></noscript>"
     )

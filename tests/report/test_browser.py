@@ -22,7 +22,9 @@ def opened(browser: Browser, page: Path) -> Iterator[Browser]:
     browser.open(page)
     yield browser
     assert browser.console() == []
-    assert [url for url in browser.requests() if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert [
+        url for url in browser.requests() if not url.startswith(("file:", "data:", "blob:", "chrome:"))
+    ] == []
 
 
 def _column(browser: Browser, number: int) -> list[str]:
