@@ -35,13 +35,14 @@ class Figure:
     """HTML: a figure for every row."""
     attributes: str = ""
     """HTML attributes for the filters where the whole figure belongs to one row."""
+    wide: bool = False
 
     def html(self) -> str:
         """``<figure>`` with the drawing inline."""
         link = ""
         if self.score and (found := definition_of(self.score)):
             link = f' <a href="#def-{found.key}" aria-label="definition of {escape(self.score)}">?</a>'
-        cls = "row" if self.attributes else ""
+        cls = "row" if self.attributes else "span" if self.wide else ""
         chips = f'<span class="chips">{self.chips}</span>' if self.chips else ""
         return (
             f'<figure class="{cls}" {self.attributes}>'
@@ -86,6 +87,10 @@ def groups(part: Part) -> list[Group]:
     return [group for group in found if group.figures]
 
 
+LANDSCAPE = (
+    "Free energy above the deepest bin; a colour each kT, the strongest deepest; bins are joined where "
+    "frames are few. Where frames go: lines are basins of the reference frame, columns of the backmapped one."
+)
 TEXTS = {
     "distributions": "Bonds, angles and dihedrals by the types of their atoms.",
     "packing": "Between molecules as g(r); within one, distances of atoms more than three bonds apart.",
@@ -148,7 +153,7 @@ def _file(name: str) -> str:
 
 
 def _landscape(part: Part) -> Group:
-    group = Group("Surfaces", "Free energy above the deepest bin; a colour each kT, the strongest deepest.")
+    group = Group("Surfaces", LANDSCAPE)
     for name, axes in SURFACES.items():
         group.figures += list(_surfaces(part, name, axes))
     if found := populations(part):
@@ -158,7 +163,7 @@ def _landscape(part: Part) -> Group:
         )
         drawing = draw_populations(found)
         figure = Figure(f"{part.key}/populations", f"populations of {found.title}", drawing, "", said)
-        figure.score = "landscape/populations"
+        figure.score, figure.wide = "landscape/populations", True
         group.figures.append(figure)
         group.figures += list(_confusions(part, found.labels))
     return group
@@ -176,12 +181,11 @@ def _surfaces(part: Part, name: str, axes: tuple[str, str]) -> Iterator[Figure]:
         if first:
             yield Figure(f"{base}-reference", "reference", draw_surface(reference, edges, axes), score)
             first = False
-        title = f"{entry.row.backend}, {entry.row.refine}"
         drawing = draw_surface(generated, edges, axes)
         said = f"JSD {short(entry.score(score), 2)}, floor {short(entry.floor(score), 2)}"
         file = f"{base}-{entry.row.backend}-{_file('/' + entry.row.refine)}"
         yield Figure(
-            file, title, drawing, score, said, f'<span class="chip">{said}</span>', filterable(entry)
+            file, entry.label, drawing, score, said, f'<span class="chip">{said}</span>', filterable(entry)
         )
 
 
@@ -192,9 +196,9 @@ def _confusions(part: Part, labels: list[str]) -> Iterator[Figure]:
             if found is None:
                 continue
             score = name.replace("confusion", "agreement")
-            said = f"{short(entry.score(score), 2)} stay in their own"
+            said = f"{100 * (entry.score(score) or 0.0):.0f} % stay in their own"
             file = f"{part.key}/{_file(name)}-{entry.row.backend}-{_file('/' + entry.row.refine)}"
-            title = f"where frames go: {entry.row.backend}, {entry.row.refine}"
+            title = f"where frames go: {entry.label}"
             drawing = draw_confusion(found["counts"], labels)
             chip = f'<span class="chip">{said}</span>'
             yield Figure(file, title, drawing, score, said, chip, filterable(entry))

@@ -32,6 +32,10 @@ class Entry:
         return self.row.refine == "none"
 
     @property
+    def label(self) -> str:
+        return f"{self.row.backend}, {'raw' if self.raw else self.row.refine}"
+
+    @property
     def seconds_per_frame(self) -> float:
         return self.row.seconds / max(1, self.row.n_frames * self.row.n_samples)
 

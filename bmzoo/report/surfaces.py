@@ -14,7 +14,9 @@ from bmzoo.report.svg import LEVELS, Drawing, Scale, number
 
 Floats = NDArray[np.float64]
 
-SIZE, LEFT, TOP, BOTTOM, RIGHT = 150, 38, 10, 36, 8
+SIZE, LEFT, TOP, BOTTOM, RIGHT = 150, 38, 20, 36, 14
+FEW = 3.0
+"""Reference frames that a bin must hold, on average over those that hold any, or bins are joined."""
 BASINS = "landscape/basin["
 
 
@@ -36,7 +38,7 @@ def draw_surface(counts: Floats, edges: tuple[Floats, Floats], names: tuple[str,
     drawing.x_axis(x, TOP + SIZE, names[0], [-180, 0, 180] if degrees else None)
     for tick in [-180, 0, 180] if degrees else y.ticks():
         drawing.text(LEFT - 4, float(y(tick)) + 4, number(tick), "tick", "end")
-    drawing.text(LEFT + 6, TOP + 14, names[1], "name")
+    drawing.text(LEFT, TOP - 7, names[1], "name")
     return drawing
 
 
@@ -63,7 +65,10 @@ def _levels(counts: Floats, width: float, height: float) -> list[str]:
 
 
 def surface_of(name: str, entry: Entry) -> tuple[Floats, Floats, tuple[Floats, Floats]] | None:
-    """Reference counts, generated counts and edges, without the rim of overflow bins."""
+    """Reference counts, generated counts and edges, without the rim of overflow bins.
+
+    Where the reference has few frames neighbouring bins are joined, so that there is something to see.
+    """
     found = entry.histograms.get(name)
     if found is None:
         return None
@@ -71,7 +76,19 @@ def surface_of(name: str, entry: Entry) -> tuple[Floats, Floats, tuple[Floats, F
     both = (edges, edges) if edges.ndim == 1 else (edges[0], edges[1])
     n = len(both[0]) - 1
     rim = slice(1, -1) if len(found["reference"]) == n + 2 else slice(None)
-    return found["reference"][rim, rim], found["generated"][rim, rim], both
+    reference, generated = (found[side][rim, rim] for side in ("reference", "generated"))
+    for factor in (1, 2, 5):
+        joined = _joined(reference, factor)
+        if joined.sum() >= FEW * np.count_nonzero(joined):
+            break
+    return joined, _joined(generated, factor), (both[0][::factor], both[1][::factor])
+
+
+def _joined(counts: Floats, factor: int) -> Floats:
+    """Sums over blocks of bins; the number of bins is a multiple of the factor."""
+    n = len(counts) // factor
+    sums: Floats = counts.reshape(n, factor, n, factor).sum(axis=(1, 3))
+    return sums
 
 
 @dataclass(frozen=True)
@@ -150,8 +167,8 @@ def draw_confusion(counts: Floats, labels: Sequence[str]) -> Drawing:
     """Where frames of each basin of the reference end up; shares of a row of the matrix."""
     n = len(counts)
     cell = 30 if n <= 6 else 18
-    left, top = 52, 20
-    drawing = Drawing(left + n * cell + 8, top + n * cell + 24)
+    left, top = 52, 8
+    drawing = Drawing(left + n * cell + 14, top + n * cell + 24)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-300)
     for i in range(n):
         for j in range(n):
@@ -161,8 +178,7 @@ def draw_confusion(counts: Floats, labels: Sequence[str]) -> Drawing:
                 drawing.path(f"M{x} {y}h{cell}v{cell}h-{cell}Z", f"h{level}")
         drawing.text(left - 4, top + (i + 0.5) * cell + 4, labels[i], "tick", "end")
         drawing.text(
-            left + (j + 0.5) * cell, top + n * cell + 13, labels[i] if n > 6 else "", "tick", "middle"
+            left + (i + 0.5) * cell, top + n * cell + 13, labels[i] if n > 6 else "", "tick", "middle"
         )
     drawing.path(f"M{left} {top}h{n * cell}v{n * cell}h-{n * cell}Z", "axis")
-    drawing.text(left, top - 7, "rows: reference, columns: generated", "name")
     return drawing

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bmzoo.report.lines import Subject, make_curves
 from bmzoo.report.markup import inline, rich, short
-from bmzoo.report.surfaces import free_energy_levels
+from bmzoo.report.surfaces import _joined, free_energy_levels
 from bmzoo.report.svg import LEVELS, Scale, polyline
 
 few = settings(max_examples=30, deadline=None)
@@ -61,3 +61,11 @@ def test_numbers_are_short_and_markup_is_safe() -> None:
     assert [short(x) for x in (None, 1234.5, 2.276e-6, -0.5)] == ["–", "1,230", "2.28e−6", "−0.5"]
     assert inline("`a<b` and **c**") == "<code>a&lt;b</code> and <strong>c</strong>"
     assert rich("one\n\n- a,\n- b") == "<p>one</p><ul><li>a,</li><li>b</li></ul>"
+
+
+def test_bins_are_joined_where_frames_are_few() -> None:
+    counts = np.zeros((50, 50))
+    counts[::5, ::5] = 1.0
+    joined = _joined(counts, 5)
+    assert joined.shape == (10, 10)
+    assert (joined == 1.0).all()
