@@ -178,8 +178,9 @@ def _surfaces(part: Part, name: str, axes: tuple[str, str]) -> Iterator[Figure]:
             continue
         reference, generated, edges = found
         base = f"{part.key}/{_file(name)}"
+        said = "free-energy surface of the reference"
         if first:
-            yield Figure(f"{base}-reference", "reference", draw_surface(reference, edges, axes), score)
+            yield Figure(f"{base}-reference", "reference", draw_surface(reference, edges, axes), score, said)
             first = False
         drawing = draw_surface(generated, edges, axes)
         said = f"JSD {short(entry.score(score), 2)}, floor {short(entry.floor(score), 2)}"
