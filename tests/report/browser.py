@@ -47,7 +47,10 @@ class Browser:
             "binary": shutil.which("chromium"),
         }
         logging = {"browser": "ALL", "performance": "ALL"}
-        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": logging}
+        # Without a graphics card, on a busy machine, a script that draws may take long.
+        patience = {"script": 290_000, "pageLoad": 290_000}
+        wanted: dict[str, Any] = {"browserName": "chrome", "timeouts": patience}
+        wanted |= {"goog:chromeOptions": options, "goog:loggingPrefs": logging}
         found = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self.session = f"/session/{found['sessionId']}"
 
