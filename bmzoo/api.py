@@ -122,7 +122,7 @@ def evaluate(
 
 
 def benchmark(settings: Settings | None = None, **changes: Any) -> Path:
-    """Runs the benchmark; returns the folder with ``results.json`` and the trajectories.
+    """Runs the benchmark; returns the folder with ``results.json``, trajectories and ``report.html``.
 
     Args:
         settings: everything at once; or the fields of
@@ -130,9 +130,11 @@ def benchmark(settings: Settings | None = None, **changes: Any) -> Path:
     """
     from bmzoo.benchmark.plan import Settings
     from bmzoo.benchmark.run import run
+    from bmzoo.report.page import write_report
 
-    chosen = settings or Settings(**changes)
-    return run(chosen)
+    folder = run(settings or Settings(**changes))
+    write_report(folder)
+    return folder
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ LAYERS = (
 
 SIDEWAYS = {
     ("target", "pipeline"),
+    ("report", "benchmark"),
     ("simulation", "representations"),
     ("cli", "__init__"),
     ("__main__", "cli"),

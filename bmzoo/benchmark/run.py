@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bmzoo.backends.loading import weights_matching
 from bmzoo.benchmark.plan import Job, Plan, Settings, make_plan
 from bmzoo.benchmark.results import Results, Row
+from bmzoo.benchmark.scene import SCENE_FILE, Scene
 from bmzoo.errors import InputError
 from bmzoo.evaluation.cost import CostMeter
 from bmzoo.evaluation.evaluate import Evaluation
@@ -39,7 +40,7 @@ def run(settings: Settings, *, plan: Plan | None = None, report: Report | None =
 
     Returns:
         The folder: ``results.json``, ``<system>-<state>/<backend>/<refine>.xtc`` and
-        ``.histograms.npz`` beside each.
+        ``.histograms.npz`` beside each, ``<system>-<state>/scene.npz``.
 
     Raises:
         InputError: bad settings, or an output folder that exists.
@@ -77,6 +78,7 @@ def _run_plan(plan: Plan, settings: Settings, folder: Path, report: Report) -> R
         if key not in prepared:
             report(done, f"{key[0]}: reference")
             prepared = {key: _TestSet(job, settings)}
+            prepared[key].write_scene(folder)
         try:
             model, weights = _load(job, prepared[key], settings)
         except InputError as error:
@@ -123,6 +125,12 @@ class _TestSet:
         self.coarse = list(coarse_grain(self.atoms, job.system.topology.mapping))
         self.evaluation = Evaluation(job.system.topology, landscape=job.system.landscape, seed=settings.seed)
         self.prepared = self.evaluation.prepare(self.atoms)
+        self.system = job.system
+
+    def write_scene(self, root: Path) -> None:
+        folder = root / f"{self.system.name}-{self.system.state}"
+        folder.mkdir(parents=True)
+        Scene.of(self.system, self.atoms[0], self.coarse[0]).write(folder / SCENE_FILE)
 
 
 class _JobRunner:

@@ -52,6 +52,7 @@ def benchmark(
     from bmzoo.benchmark.plan import Settings, make_plan
     from bmzoo.benchmark.results import Results
     from bmzoo.benchmark.run import count_rows, run
+    from bmzoo.report.page import write_report
 
     settings = Settings(
         systems=_names(systems),
@@ -68,6 +69,8 @@ def benchmark(
     plan = make_plan(settings)
     with progress_bar("benchmark", count_rows(plan), quiet=as_json) as update:
         folder = run(settings, plan=plan, report=update)
+        update(count_rows(plan), "report")
+        page = write_report(folder)
     results = Results.read(folder / "results.json")
     if as_json:
         print_json(results.as_dict())
@@ -78,7 +81,7 @@ def benchmark(
         where = ":".join(filter(None, (entry["system"], entry.get("state"))))
         what = entry.get("backend") or entry.get("test_set", "")
         typer.echo(f"skipped {where} {what}: {entry['reason']}")
-    typer.echo(f"results and trajectories: {folder}")
+    typer.echo(f"results and trajectories: {folder}\nreport: {page}")
 
 
 def _names(text: str) -> tuple[str, ...]:

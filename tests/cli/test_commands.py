@@ -116,6 +116,14 @@ def test_benchmark_writes_results_and_trajectories(run: Run, atoms: Path, tmp_pa
         path = output / row["trajectory"].replace(".xtc", suffix)
         assert sum(1 for _ in read_frames(path)) == 8
     assert any(entry.get("test_set") == "generalisation" for entry in results["skipped"])
+    page = (output / "report.html").read_text()
+    assert run("report", output).exit_code == 0
+    assert (output / "report.html").read_text() == page
+    found = run("compare", output / "results.json", output / "results.json")
+    assert found.exit_code == 0, found.output
+    assert "0 of" in found.stdout
+    found = json.loads(run("compare", output, output, "--json").stdout)
+    assert {change["verdict"] for change in found["changes"]} == {"same"}
 
 
 def test_data_build_makes_reference_frames_that_the_benchmark_takes(run: Run, tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""``bmzoo report`` and ``bmzoo compare``: results as a page, and two results side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bmzoo.cli.console import JsonOption, print_json, print_table
+
+if TYPE_CHECKING:
+    from bmzoo.benchmark.compare import Change, Comparison
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(report)
+    app.command()(compare)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="What 'bmzoo benchmark' made.")],
+) -> None:
+    """Write report.html and figures/*.svg into a results folder, anew."""
+    from bmzoo.report.page import write_report
+
+    typer.echo(f"report: {write_report(folder)}")
+
+
+def compare(
+    before: Annotated[Path, typer.Argument(help="results.json, or its folder.")],
+    after: Annotated[Path, typer.Argument(help="The other results.json, or its folder.")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every score, not only what changed and the headline.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what changed between two benchmarks, and whether it is more than chance.
+
+    Significant: at a false discovery rate of 5 % over all scores, by their standard errors.
+    """
+    from bmzoo.benchmark.compare import compare_results
+    from bmzoo.benchmark.results import Results
+
+    found = compare_results(*(Results.read(_file(path)) for path in (before, after)))
+    if as_json:
+        print_json(found.as_dict())
+        return
+    for name, (one, other) in found.conditions.items():
+        typer.echo(f"{name}: {one} -> {other}")
+    for where, rows in (("first", found.only_before), ("second", found.only_after)):
+        for key in rows:
+            typer.echo(f"only in the {where}: {_place(key)}")
+    _tables(found, everything)
+
+
+def _tables(found: Comparison, everything: bool) -> None:
+    header = ["row", "score", "before", "after", "difference", "+-", "verdict"]
+    if everything:
+        print_table("all scores", header, [_line(c) for c in found.changes])
+    else:
+        print_table("headline", header, [_line(c) for c in found.headline])
+        rest = [c for c in found.significant if c not in found.headline]
+        print_table("other significant changes", header, [_line(c) for c in rest])
+    seconds = [[_place(key), f"{one:.3g}", f"{other:.3g}"] for key, one, other in found.cost]
+    print_table("seconds a frame", ["row", "before", "after"], seconds)
+    tested = sum(c.significant is not None for c in found.changes)
+    better = sum(c.verdict == "better" for c in found.significant)
+    typer.echo(
+        f"{len(found.significant)} of {tested} scores with a standard error changed significantly, "
+        f"{better} of them for the better; {len(found.changes) - tested} have none"
+    )
+
+
+def _line(change: Change) -> list[str]:
+    error = "" if change.stderr is None else f"{change.stderr:.1g}"
+    unsure = {True: "", False: " (chance)", None: " (no standard error)"}[change.significant]
+    verdict = change.verdict + ("" if change.verdict == "same" else unsure)
+    numbers = (f"{value:.4g}" for value in (change.before, change.after, change.difference))
+    return [_place(change.row), change.score, *numbers, error, verdict]
+
+
+def _place(key: tuple[str, ...]) -> str:
+    system, state, _, backend, refine = key
+    return f"{system}:{state} {backend} {refine}"
+
+
+def _file(path: Path) -> Path:
+    return path / "results.json" if path.is_dir() else path

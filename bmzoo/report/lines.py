@@ -1,0 +1,193 @@
+"""Histograms and g(r): the reference as an area, its floor as a band, every row as a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bmzoo.report.markup import filterable
+from bmzoo.report.source import Entry, Histogram
+from bmzoo.report.svg import Drawing, Scale, polyline
+
+Floats = NDArray[np.float64]
+
+WIDTH, HEIGHT = 330, 190
+LEFT, RIGHT, TOP, BOTTOM = 40, 16, 24, 38
+AXES = {
+    "bond": "bond length / nm",
+    "angle": "angle / degrees",
+    "proper": "dihedral / degrees",
+    "improper": "improper dihedral / degrees",
+    "end_to_end": "end-to-end distance / nm",
+    "gyration": "radius of gyration / nm",
+    "g_inter": "distance / nm",
+    "g_intra": "distance / nm",
+}
+NAMES = {
+    "bond": "bond",
+    "angle": "angle",
+    "proper": "dihedral",
+    "improper": "improper",
+    "end_to_end": "end-to-end distance",
+    "gyration": "radius of gyration",
+    "g_inter": "g(r) between molecules",
+    "g_intra": "distances within a molecule",
+    "lj": "Lennard-Jones energy",
+    "total": "total energy",
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One histogram by name: ``family/observable[class]``."""
+
+    name: str
+
+    @property
+    def family(self) -> str:
+        return self.name.split("/", 1)[0]
+
+    @property
+    def observable(self) -> str:
+        return self.name.split("/", 1)[1].split("[", 1)[0]
+
+    @property
+    def classes(self) -> str:
+        return self.name.split("[", 1)[1].rstrip("]") if "[" in self.name else ""
+
+    @property
+    def score(self) -> str:
+        """The divergence that says how well it is met."""
+        base = f"{self.family}/{self.observable}_jsd"
+        return f"{base}[{self.classes}]" if self.classes else base
+
+    @property
+    def title(self) -> str:
+        name = NAMES.get(self.observable, self.observable.replace("_", " "))
+        name = name if self.family != "energetics" or "energy" in name else f"{name} energy"
+        return f"{name} {self.classes}".strip()
+
+    @property
+    def axis(self) -> str:
+        if self.family == "energetics":
+            return "kJ/mol per atom" if self.observable == "total" else "kJ/mol per molecule"
+        return AXES.get(self.observable, "")
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A histogram of every row on common bins.
+
+    Attributes:
+        edges: ``(n_bins + 1,)``.
+        reference: ``(n_bins,)`` density, or g(r).
+        floor: ``(2, n_bins)`` lowest and highest of the reference's halves, if they are known.
+        lines: ``(n_bins,)`` for every row.
+        outside: share of every row that lies on no bin.
+    """
+
+    edges: Floats
+    reference: Floats
+    floor: Floats | None
+    lines: list[Floats]
+    outside: list[float]
+
+    @property
+    def centres(self) -> Floats:
+        return (self.edges[1:] + self.edges[:-1]) / 2
+
+
+def make_curves(subject: Subject, histograms: Sequence[Histogram]) -> Curves:
+    """Densities from counts; g(r) is one already."""
+    first = histograms[0]
+    edges = first["edges"]
+
+    def density(values: Floats) -> Floats:
+        if len(values) == len(edges) - 1:
+            return values
+        return values[1:-1] / max(float(values.sum()), 1e-300) / np.diff(edges)
+
+    def outside(values: Floats) -> float:
+        counted = len(values) != len(edges) - 1
+        # Distances beyond the last edge of g(r) are as many as the search happened to find.
+        if not counted or subject.family == "packing" or not values.sum():
+            return 0.0
+        return float((values[0] + values[-1]) / values.sum())
+
+    halves = [density(half) for half in first.get("reference_halves", ())]
+    return Curves(
+        edges,
+        density(first["reference"]),
+        np.stack([np.min(halves, axis=0), np.max(halves, axis=0)]) if halves else None,
+        [density(h["generated"]) for h in histograms],
+        [outside(h["generated"]) for h in histograms],
+    )
+
+
+def draw_curves(subject: Subject, curves: Curves, entries: Sequence[Entry]) -> Drawing:
+    """The figure, ready for page and file."""
+    drawing = Drawing(WIDTH, HEIGHT)
+    low, high = _window(subject, curves)
+    x = Scale(low, high, LEFT, WIDTH - RIGHT)
+    inside = (curves.centres >= low) & (curves.centres <= high)
+    y = Scale(0.0, _top(subject, curves, inside), HEIGHT - BOTTOM, TOP)
+    drawing.y_axis(y, LEFT, "g" if subject.observable == "g_inter" else "density", WIDTH - LEFT - RIGHT)
+    edges, reference = _cut(curves, curves.reference, inside)
+    drawing.path(f"M{float(x(edges[0])):.1f} {y.start}L{_steps(x, y, edges, reference)}V{y.start}Z", "ref")
+    if curves.floor is not None:
+        lower, upper = (_cut(curves, side, inside)[1] for side in curves.floor)
+        there, back = _steps(x, y, edges, upper), _steps(x, y, edges[::-1], lower[::-1])
+        drawing.path(f"M{there}L{back}Z", "floor")
+    for entry, line in zip(entries, curves.lines, strict=True):
+        drawing.open_row(filterable(entry))
+        clipped = np.minimum(y(line[inside]).clip(min=TOP - 6), y.start)
+        style = "" if entry.raw else " dotted" if entry.row.refine == "minimise" else " dashed"
+        drawing.path(polyline(x(curves.centres[inside]), clipped), f"line s{entry.color}{style}")
+        drawing.close_row()
+    circle = subject.observable in ("proper", "improper")
+    drawing.x_axis(x, HEIGHT - BOTTOM, subject.axis, [-180, -90, 0, 90, 180] if circle else None)
+    return drawing
+
+
+def _window(subject: Subject, curves: Curves) -> tuple[float, float]:
+    """Where the reference is, and as much again around it; all of a dihedral, all of a g(r)."""
+    edges = curves.edges
+    if subject.observable in ("proper", "improper", "g_inter", "g_intra"):
+        return float(edges[0]), float(edges[-1])
+    filled = np.flatnonzero(curves.reference > 0.005 * curves.reference.max())
+    if not len(filled):
+        return float(edges[0]), float(edges[-1])
+    margin = max(8, (filled[-1] - filled[0] + 1) // 2)
+    first, last = max(0, filled[0] - margin), min(len(edges) - 1, filled[-1] + 1 + margin)
+    return float(edges[first]), float(edges[last])
+
+
+def _top(subject: Subject, curves: Curves, inside: NDArray[np.bool_]) -> float:
+    """High enough for the reference and what resembles it; a line may leave through the top."""
+    reference = float(curves.reference[inside].max(initial=0.0))
+    if curves.floor is not None:
+        reference = max(reference, float(curves.floor[1][inside].max(initial=0.0)))
+    lines = max((float(line[inside].max(initial=0.0)) for line in curves.lines), default=0.0)
+    return max(1.08 * min(max(reference, lines), 1.8 * reference or lines), 1e-12)
+
+
+def _cut(curves: Curves, values: Floats, inside: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    places = np.flatnonzero(inside)
+    return curves.edges[places[0] : places[-1] + 2], values[inside]
+
+
+def _steps(x: Scale, y: Scale, edges: Floats, values: Floats) -> str:
+    """Path data along the tops of the bars, without the leading command."""
+    heights = y(values)
+    points: list[str] = []
+    before: float | None = None
+    for k, height in enumerate(np.round(heights, 1).tolist()):
+        if before is None:
+            points.append(f"{float(x(edges[k])):.1f} {height:g}")
+        elif height != before:
+            points.append(f"H{float(x(edges[k])):.1f}V{height:g}")
+        before = height
+    return "".join([*points, f"H{float(x(edges[-1])):.1f}"])

@@ -1,0 +1,82 @@
+"""Detectability against cost: what a second a frame buys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bmzoo.report.source import Entry, Part
+from bmzoo.report.surfaces import mark
+from bmzoo.report.svg import Drawing, Scale
+
+AUC = "detectability/c2st_auc"
+WIDTH, HEIGHT = 420, 280
+LEFT, RIGHT, TOP, BOTTOM = 42, 16, 26, 44
+
+
+def draw_pareto(part: Part) -> Drawing | None:
+    """One system: raw frames joined to what refinement makes of them; ``None`` without the score."""
+    entries = [e for e in part.entries if e.score(AUC) is not None]
+    if not entries:
+        return None
+    drawing = Drawing(WIDTH, HEIGHT)
+    seconds = [max(e.seconds_per_frame, 1e-6) for e in entries]
+    low, high = 10 ** math.floor(math.log10(min(seconds))), 10 ** math.ceil(math.log10(max(seconds)))
+    x = Scale(low, high * (10 if low == high else 1), LEFT, WIDTH - RIGHT, log=True)
+    values = [e.score(AUC) or 0.0 for e in entries]
+    y = Scale(min(0.45, min(values) - 0.05), 1.05, HEIGHT - BOTTOM, TOP)
+    drawing.y_axis(y, LEFT, "C2ST AUC: lower is harder to tell from the reference", WIDTH - LEFT - RIGHT)
+    floor = next((f for e in entries if (f := e.floor(AUC)) is not None), 0.5)
+    drawing.path(f"M{LEFT} {float(y(floor)):.1f}H{WIDTH - RIGHT}", "rule")
+    drawing.text(WIDTH - RIGHT, float(y(floor)) + 13, "floor", "name", "end")
+    places = {id(e): (float(x(s)), float(y(v))) for e, s, v in zip(entries, seconds, values, strict=True)}
+    drawing.path(_front([places[id(e)] for e in entries], WIDTH - RIGHT), "front")
+    _draw_links(drawing, entries, places)
+    for entry in entries:
+        _draw_point(drawing, entry, *places[id(entry)], y)
+    _draw_names(drawing, entries, places)
+    drawing.x_axis(x, HEIGHT - BOTTOM, "seconds a frame")
+    return drawing
+
+
+def _front(points: Sequence[tuple[float, float]], end: float) -> str:
+    """Steps along the points that no cheaper point beats (lower on the page is better)."""
+    data, best = "", -math.inf
+    for px, py in sorted(points, key=lambda p: (p[0], -p[1])):
+        if py > best:
+            data += f"H{px:.1f}V{py:.1f}" if data else f"M{px:.1f} {py:.1f}"
+            best = py
+    return data + f"H{end}"
+
+
+def _draw_links(drawing: Drawing, entries: Sequence[Entry], places: dict[int, tuple[float, float]]) -> None:
+    raw = {e.row.backend: places[id(e)] for e in entries if e.raw}
+    for entry in entries:
+        if not entry.raw and entry.row.backend in raw:
+            (x0, y0), (x1, y1) = raw[entry.row.backend], places[id(entry)]
+            drawing.path(f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}", f"link s{entry.color}")
+
+
+def _draw_point(drawing: Drawing, entry: Entry, px: float, py: float, y: Scale) -> None:
+    score = entry.row.scores[AUC]
+    if score["stderr"]:
+        low, high = (float(y(score["value"] + sign * score["stderr"])) for sign in (-1, 1))
+        drawing.path(f"M{px:.1f} {low:.1f}V{high:.1f}", f"line s{entry.color}")
+    drawing.add(mark(entry, px, py))
+    _, _, picoseconds = entry.row.refine.partition(":")
+    if picoseconds:
+        drawing.text(px, py + 16, f"{picoseconds} ps", "halo tick", "middle")
+
+
+def _draw_names(drawing: Drawing, entries: Sequence[Entry], places: dict[int, tuple[float, float]]) -> None:
+    """The backend's name above its raw point, pushed up where names would meet."""
+    named = {e.row.backend: e for e in reversed(entries)}
+    taken: list[tuple[float, float]] = []
+    for entry in sorted(named.values(), key=lambda e: -places[id(e)][1]):
+        px, py = places[id(entry)]
+        y = py - 10
+        while any(abs(y - ty) < 12 and abs(px - tx) < 80 for tx, ty in taken):
+            y -= 6
+        taken.append((px, y))
+        anchor = "start" if px < LEFT + 40 else "end" if px > WIDTH - RIGHT - 40 else "middle"
+        drawing.text(px, y, entry.row.backend, f"halo f{entry.color}", anchor)

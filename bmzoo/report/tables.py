@@ -1,0 +1,140 @@
+"""The headline tables and the table of all scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from bmzoo.benchmark.results import COLUMNS
+from bmzoo.evaluation.definitions import definition_of
+from bmzoo.report.markup import filterable, short, swatch
+from bmzoo.report.source import Entry, Part, Source
+
+HIGHER_IS_BETTER = {"validity/stereocentres_kept"}
+
+
+def headline(source: Source) -> str:
+    """Raw rows in one table, refined rows in another."""
+    parts = []
+    for key, caption, raw in (
+        ("raw", "Raw: frames as the backends draw them", True),
+        ("refined", "Refined: the same frames minimised or thermalised with the beads held", False),
+    ):
+        chosen = [(p, e) for p in source.parts for e in p.entries if e.raw is raw]
+        if chosen:
+            parts.append(_table(key, caption, chosen))
+    return "".join(parts)
+
+
+def _table(key: str, caption: str, rows: Sequence[tuple[Part, Entry]]) -> str:
+    heads = [_head("system"), _head("backend"), *([] if key == "raw" else [_head("refinement")])]
+    heads += [_head(name, _link(score)) for name, score in COLUMNS.items()]
+    heads.append(_head("s/frame", '<a href="#def-cost" aria-label="definition of s/frame">?</a>'))
+    best = _best(rows)
+    body = "".join(_row(part, entry, best) for part, entry in rows)
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">'
+        f'<table class="sortable" id="table-{key}"><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _head(name: str, link: str = "") -> str:
+    return (
+        f'<th scope="col" aria-sort="none"><button type="button">{escape(name)}'
+        f'<span class="arrow" aria-hidden="true"></span></button>{link}</th>'
+    )
+
+
+def _link(score: str) -> str:
+    found = definition_of(score)
+    return f'<a href="#def-{found.key}" aria-label="definition of {escape(score)}">?</a>' if found else ""
+
+
+def _row(part: Part, entry: Entry, best: dict[str, set[int]]) -> str:
+    row = entry.row
+    cells = [
+        f'<th scope="row" data-v="{escape(part.label)}"><a href="#{part.key}">{escape(part.label)}</a></th>',
+        f'<td data-v="{escape(row.backend)}">{swatch(entry)}{escape(row.backend)}</td>',
+    ]
+    if not entry.raw:
+        cells.append(f'<td data-v="{escape(row.refine)}">{escape(row.refine)}</td>')
+    for score in COLUMNS.values():
+        cells.append(_score_cell(row.scores.get(score), id(entry) in best.get(score, ())))
+    seconds = entry.seconds_per_frame
+    cells.append(f'<td class="n" data-v="{seconds:.6g}">{short(seconds)}</td>')
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _score_cell(score: dict[str, Any] | None, is_best: bool) -> str:
+    if score is None or score["value"] is None:
+        return '<td class="n" data-v="">–</td>'
+    value = short(score["value"])
+    # An error that no digit shown could tell says nothing.
+    if (score["stderr"] or 0.0) > 0.0005 * abs(score["value"]):
+        value += f'<span class="pm"> ± {short(score["stderr"], 1)}</span>'
+    if is_best:
+        value = f"<strong>{value}</strong>"
+    floor = "" if score["floor"] is None else f'<span class="floor">floor {short(score["floor"], 2)}</span>'
+    return f'<td class="n" data-v="{score["value"]:.9g}">{value}{floor}</td>'
+
+
+def _best(rows: Sequence[tuple[Part, Entry]]) -> dict[str, set[int]]:
+    """Entries of each system, where several compete, that the best one does not beat beyond doubt.
+
+    Beyond doubt: by more than two standard errors of the difference.
+    """
+    found: dict[str, set[int]] = {score: set() for score in COLUMNS.values()}
+    for part in dict.fromkeys(id(p) for p, _ in rows):
+        entries = [e for p, e in rows if id(p) == part]
+        for score, chosen in found.items():
+            given = [e for e in entries if e.score(score) is not None]
+            if len(given) < 2:
+                continue
+            sign = -1.0 if score in HIGHER_IS_BETTER else 1.0
+            top = min(given, key=lambda e: sign * (e.score(score) or 0.0))
+            for entry in given:
+                gap = abs((entry.score(score) or 0.0) - (top.score(score) or 0.0))
+                if gap <= 2 * _spread(entry, top, score):
+                    chosen.add(id(entry))
+            if len(chosen.intersection(id(e) for e in given)) == len(given):
+                chosen.difference_update(id(e) for e in given)
+    return found
+
+
+def _spread(one: Entry, other: Entry, score: str) -> float:
+    errors = (e.row.scores[score]["stderr"] or 0.0 for e in (one, other))
+    return float(sum(error**2 for error in errors) ** 0.5)
+
+
+def all_scores(part: Part) -> str:
+    """Every score of a system: a line each, a column a row of the benchmark."""
+    names = sorted({name for e in part.entries for name in e.row.scores})
+    heads = "".join(
+        f'<th scope="col" class="row" {filterable(e)}>{swatch(e)}{escape(e.row.backend)}<br>'
+        f"<small>{escape(e.row.refine)}</small></th>"
+        for e in part.entries
+    )
+    lines = []
+    for name in names:
+        found = next(e.row.scores[name] for e in part.entries if name in e.row.scores)
+        cells = "".join(_plain_cell(e, name) for e in part.entries)
+        unit = f" <small>{escape(found['unit'])}</small>" if found["unit"] else ""
+        lines.append(
+            f'<tr><th scope="row">{escape(name)}{unit} {_link(name)}</th>'
+            f'<td class="n">{short(found["floor"])}</td>{cells}</tr>'
+        )
+    return (
+        f'<div class="scroll tall" role="region" tabindex="0" aria-label="All scores of {part.label}">'
+        f'<table><thead><tr><th scope="col">score</th><th scope="col">floor</th>{heads}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _plain_cell(entry: Entry, name: str) -> str:
+    score = entry.row.scores.get(name)
+    text = short(score["value"]) if score else "–"
+    if score and score["stderr"]:
+        text += f'<span class="pm"> ± {short(score["stderr"], 1)}</span>'
+    return f'<td class="n row" {filterable(entry)}>{text}</td>'
