@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.evaluation import geometry
 from bmzoo.evaluation.batch import Batch
 from bmzoo.evaluation.context import Context
-from bmzoo.evaluation.markov import (
-    Markov,
-    chapman_kolmogorov,
-    cosines,
-    count_transitions,
-    estimate,
-    metastable_sets,
-)
+from bmzoo.evaluation.discrete import Discrete, Discretisation, features
+from bmzoo.evaluation.markov import Markov, chapman_kolmogorov, cosines, metastable_sets
 from bmzoo.evaluation.metric import Blocks, Metric, Outcome, Rule
-from bmzoo.evaluation.resampling import MIN_BLOCKS, draws, finite, halves
+from bmzoo.evaluation.resampling import finite
 from bmzoo.evaluation.score import make_score
 from bmzoo.evaluation.trajectories import (
     TIMING,
-    by_unit,
     contiguous,
     interval_of,
     obstacle,
@@ -38,8 +28,6 @@ from bmzoo.evaluation.trajectories import (
 from bmzoo.systems.system import Landscape
 
 Floats = NDArray[np.float64]
-FRAMES_PER_CENTRE = 20
-N_DRAWS = 20
 N_LAGS = 7
 MULTIPLES = (1, 2, 3, 4)
 """Lag times of the Chapman-Kolmogorov check."""
@@ -80,8 +68,8 @@ class SlowProcesses(Metric):
         found: Discretisation | None = reference.cache["states"]
         if found is None:
             outcome.notes.append(
-                f"a Markov model needs trajectories longer than two lag times of {self.landscape.lag_time:g} ps: "
-                "slow processes are left out"
+                "a Markov model needs trajectories longer than two lag times of "
+                f"{self.landscape.lag_time:g} ps: slow processes are left out"
             )
             return outcome
         one: Discrete = reference.cache["side"]
@@ -108,6 +96,11 @@ class SlowProcesses(Metric):
                 f"Markov model on {states.n_states} centres instead of {self.landscape.centres}, "
                 "because there are few reference frames"
             )
+        if len(one.resolved) < self.landscape.processes:
+            outcome.notes.append(
+                f"{len(one.resolved)} of {self.landscape.processes} slow processes of the reference outlive "
+                f"the lag time of {states.lag_time:g} ps; the others are left out"
+            )
         for name, side in (("reference", one), ("generated", other)):
             if side.model.share < 0.95:
                 outcome.notes.append(
@@ -118,7 +111,7 @@ class SlowProcesses(Metric):
     def _timescales(self, outcome: Outcome, one: Discrete, other: Discrete) -> None:
         error = compared(one, other, lambda a, b: np.abs(np.log(a.timescales / b.timescales)))
         ref, gen = (_timescales(side.resampled) for side in (one, other))
-        for place in range(self.landscape.processes):
+        for place in one.resolved:
             self._own(outcome, f"timescale[{place + 1}]", ref[:, place], gen[:, place], other, "ps")
             if place:
                 shares = (t[:, place] / t[:, 0] for t in (ref, gen))
@@ -144,7 +137,7 @@ class SlowProcesses(Metric):
         found = compared(one, other, cosines)
         paired = np.stack([cosines(a, b) for a, b in zip(one.resampled, other.resampled, strict=False)])
         same = one.n_units == other.n_units
-        for place in range(self.landscape.processes):
+        for place in one.resolved:
             _add(outcome, f"cosine[{place + 1}]", found, place, other, "1 is right")
             if np.isnan(paired[0, place]):
                 continue
@@ -196,133 +189,6 @@ class SlowProcesses(Metric):
             "reference": one.model.modes,
             "generated": other.model.modes,
         }
-
-
-@dataclass(frozen=True, eq=False)
-class Discretisation:
-    """From features to clusters; fitted on the reference alone.
-
-    Attributes:
-        project: features to the space of the clusters.
-        model: deeptime's clustering.
-        lag: frames; of the Markov model.
-        interval: ps between frames.
-    """
-
-    project: Callable[[Floats], Floats]
-    model: Any
-    lag: int
-    interval: float
-
-    @classmethod
-    def fit(
-        cls, runs: list[Floats], landscape: Landscape, interval: float, seed: int
-    ) -> Discretisation | None:
-        """``None`` where no piece of trajectory is longer than two lag times."""
-        from deeptime.clustering import KMeans
-        from deeptime.decomposition import TICA
-
-        lag = max(1, round(landscape.lag_time / interval))
-        if max(len(piece) for piece in pieces(runs)) <= 2 * lag:
-            return None
-        rows = [run[:, k] for run in runs for k in range(run.shape[1])]
-
-        def as_they_are(values: Floats) -> Floats:
-            return values
-
-        project: Callable[[Floats], Floats] = as_they_are
-        if landscape.kind == "tica_ca":
-            long_enough = [run for run in rows if len(run) > lag + 1]
-            project = TICA(lagtime=lag, dim=landscape.processes).fit(long_enough).fetch_model().transform
-        points = project(np.concatenate(rows))
-        n_centres = max(2, min(landscape.centres, len(points) // FRAMES_PER_CENTRE))
-        model = KMeans(n_centres, fixed_seed=seed + 1, max_iter=200).fit_fetch(points)
-        return cls(project, model, lag, interval)
-
-    def __call__(self, run: Floats) -> NDArray[np.int64]:
-        """``(n_frames, n_trajectories)`` clusters of features ``(n_frames, n_trajectories, n)``."""
-        points = self.project(run.reshape(-1, run.shape[-1]))
-        states: NDArray[np.int64] = self.model.transform(points).astype(np.int64).reshape(run.shape[:2])
-        return states
-
-    @property
-    def n_states(self) -> int:
-        return len(self.centres)
-
-    @property
-    def centres(self) -> Floats:
-        return np.asarray(self.model.cluster_centers)
-
-    @property
-    def lag_time(self) -> float:
-        return self.lag * self.interval
-
-
-@dataclass(frozen=True, eq=False)
-class Discrete:
-    """Discrete trajectories of one side, and its Markov models."""
-
-    trajectories: list[NDArray[np.int64]]
-    states: Discretisation
-    n_processes: int
-    seed: int
-
-    @cached_property
-    def n_frames(self) -> int:
-        return sum(t.size for t in self.trajectories)
-
-    @cached_property
-    def longest(self) -> int:
-        return max(len(t) for t in self.trajectories)
-
-    @property
-    def n_units(self) -> int:
-        return len(self._counts(self.states.lag))
-
-    @property
-    def every(self) -> list[int]:
-        return list(range(self.n_units))
-
-    @property
-    def model(self) -> Markov:
-        return self.resampled[0]
-
-    @cached_property
-    def resampled(self) -> list[Markov]:
-        """The model of all trajectories, then those of bootstrap draws."""
-        return self.draw(self.states.lag, self.every)
-
-    @cached_property
-    def halves(self) -> tuple[list[Markov], list[Markov]]:
-        """The same of two disjoint halves."""
-        one, other = halves(self.n_units)
-        return self.draw(self.states.lag, one), self.draw(self.states.lag, other, 1)
-
-    def at(self, multiple: int) -> Markov:
-        """The model of all trajectories at so many lag times."""
-        return self._estimate(self._counts(multiple * self.states.lag).sum(axis=0), multiple * self.states.lag)
-
-    def draw(self, lag: int, units: list[int], offset: int = 0) -> list[Markov]:
-        """The model of some units, and those of draws from them (none where there are too few)."""
-        counts = self._counts(lag)[units]
-        weights = draws(len(units), self.seed + offset, N_DRAWS if self.n_units >= MIN_BLOCKS else 0)
-        return [self._estimate(c, lag) for c in np.tensordot(weights, counts, axes=1)]
-
-    def _counts(self, lag: int) -> Floats:
-        return by_unit(count_transitions(self.trajectories, lag, self.states.n_states))
-
-    def _estimate(self, counts: Floats, lag: int) -> Markov:
-        return estimate(counts, lag * self.states.interval, self.n_processes)
-
-
-def features(positions: Floats, landscape: Landscape) -> Floats:
-    """``(..., n)`` features of positions ``(..., n_atoms, 3)``: sines and cosines, or distances in nm."""
-    if landscape.kind == "phi_psi":
-        angles = geometry.dihedrals(positions, np.array(landscape.atoms))
-        return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
-    carbons = np.array(landscape.atoms).ravel()
-    i, j = np.triu_indices(len(carbons), k=1)
-    return geometry.lengths(positions, np.stack([carbons[i], carbons[j]], axis=1))
 
 
 def compared(

@@ -110,12 +110,6 @@ class Side:
         first = [group.frames[0] for group in groups]
         numbers = self.n_frames + np.arange(len(groups))
         follows = self._clock(np.array([frame.time for frame in first]))
-        before, self._last = self._last if follows[0] else None, samples[:, -1]
-        if before is not None and before.shape != self._last.shape:
-            raise InputError(
-                f"{first[0].name or f'frame {first[0].index}'} comes in {n_samples} samples, the frame before "
-                f"it in {len(before)}; check the number of samples"
-            )
         n_molecules = samples.shape[2]
         if self.n_molecules not in (0, n_molecules):
             raise InputError(
@@ -129,6 +123,7 @@ class Side:
             block = numbers // self._block_size
             first_block, n_units = int(block[0]), int(block[-1] - block[0]) + 1
             units = np.repeat((block - block[0])[:, None], n_molecules, axis=1)
+        before, self._last = self._last if follows[0] else None, samples[:, -1]
         batch = Batch(
             self.context,
             samples,
