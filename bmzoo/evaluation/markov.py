@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +80,7 @@ def cosines(one: Markov, other: Markov) -> Floats:
 def metastable_sets(model: Markov, n_sets: int, n_states: int) -> Ints:
     """``(n_states,)`` metastable set of every cluster by PCCA+; -1 outside the connected set.
 
+    All -1 where there is but one cluster, or PCCA+ finds the matrix not reversible enough.
     Roeblitz and Weber, Adv. Data Anal. Classif. 7, 147, 2013.
     """
     from deeptime.markov import pcca
@@ -86,7 +88,8 @@ def metastable_sets(model: Markov, n_sets: int, n_states: int) -> Ints:
     sets = np.full(n_states, -1, dtype=np.int64)
     n_sets = min(n_sets, len(model.states))
     if n_sets > 1:
-        sets[model.states] = pcca(model.matrix, n_sets, model.stationary).assignments
+        with suppress(ValueError):
+            sets[model.states] = pcca(model.matrix, n_sets, model.stationary).assignments
     return sets
 
 

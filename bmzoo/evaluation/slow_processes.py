@@ -154,7 +154,9 @@ class SlowProcesses(Metric):
         longest = min(side.longest for side in (one, other))
         multiples = [n for n in MULTIPLES if 2 * n * one.states.lag < longest]
         if sets.max() < 1 or len(multiples) < 2:
-            outcome.notes.append("trajectories are too short for the Chapman-Kolmogorov check")
+            outcome.notes.append(
+                "no Chapman-Kolmogorov check: trajectories are too short, or no metastable sets are found"
+            )
             return
         curves = [chapman_kolmogorov(side.model, side.at, sets, multiples) for side in (one, other)]
         differences = [np.abs(predicted - found) for predicted, found in curves]

@@ -124,8 +124,8 @@ def test_another_trajectory_of_the_same_process(found: dict[str, Result]) -> Non
         slowest = scores["kinetics/timescale[1]"]
         assert slowest.value == pytest.approx(0.5 * RELAXATION, rel=0.35)
         assert abs(slowest.value - 0.5 * RELAXATION) < 3 * slowest.stderr + 1
-        assert scores["kinetics/cosine[1]"].value > 0.9
-        assert scores["kinetics/cosine_all[1]"].value > 0.9
+        assert scores["kinetics/cosine[1]"].ratio > 0.8
+        assert scores["kinetics/cosine_all[1]"].value > 0.8
         assert scores["kinetics/chapman_kolmogorov"].value < 0.1
         assert scores["kinetics/velocity_w1[heavy]"].value < 0.02
         assert "kinetics/velocity_w1[hydrogen]" not in scores
@@ -242,7 +242,8 @@ def test_rotors() -> None:
     assert names("adp") == {"methyl": ["O C CH3 H1", "N CA CB HB1", "C N C H1"]}
     cln = names("cln")
     assert sum(name.startswith("N CA CB") for name in cln["side_chain"]) == 8
-    assert not any("CG CD" in name and name.startswith("CA CB CG") for name in cln["side_chain"][3:4])
+    # Rings do not turn: proline has none, tyrosine two.
+    assert len(cln["side_chain"]) == 3 * 2 + 2 + 3 + 1 + 1 + 2
     assert len(cln["methyl"]) == 4
     octane = load_system("octane").topology
     assert {k: len(v) for k, v in dihedral_groups(Context(octane)).items()} == {"methyl": 2}
