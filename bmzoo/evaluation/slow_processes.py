@@ -114,8 +114,8 @@ class SlowProcesses(Metric):
         for place in one.resolved:
             self._own(outcome, f"timescale[{place + 1}]", ref[:, place], gen[:, place], other, "ps")
             if place:
-                shares = (t[:, place] / t[:, 0] for t in (ref, gen))
-                self._own(outcome, f"relative_timescale[{place + 1}]", *shares, other)
+                one_share, other_share = (t[:, place] / t[:, 0] for t in (ref, gen))
+                self._own(outcome, f"relative_timescale[{place + 1}]", one_share, other_share, other)
             _add(outcome, f"timescale_error[{place + 1}]", error, place, other, "absolute log of the ratio")
 
     def _own(
@@ -124,13 +124,14 @@ class SlowProcesses(Metric):
         """A figure of the generated frames beside the reference's own."""
         if np.isnan(gen[0]) or np.isnan(ref[0]):
             return
+        error = finite(_spread(ref))
         outcome.scores[name] = make_score(
             gen[0],
             ref[0],
             finite(_spread(gen)),
             unit=unit,
             n=side.n_frames,
-            note=f"floor is the reference's own value, +- {_spread(ref):.2g}",
+            note="floor is the reference's own value" + ("" if error is None else f", +- {error:.2g}"),
         )
 
     def _cosines(self, outcome: Outcome, one: Discrete, other: Discrete) -> None:
