@@ -77,7 +77,7 @@ def displacements(batch: Batch) -> Floats:
     first = x[:, :1] if batch.before is None else batch.before[:, None]
     moved = (x - np.concatenate([first, x[:, :-1]], axis=1))[:, batch.follows]
     if batch.boxes is not None:
-        for place, frame in enumerate(np.flatnonzero(batch.follows)):
+        for place, frame in enumerate(np.flatnonzero(batch.follows).tolist()):
             moved[:, place] = minimum_image(moved[:, place], batch.box(frame))
     return moved
 
