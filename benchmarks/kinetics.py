@@ -73,9 +73,10 @@ def timescales(found: Found) -> list[figures.Panel]:
 
 def velocities(found: Found) -> list[figures.Panel]:
     return [
-        figures.Panel(title, "nm/ps", _histograms(found, f"kinetics/velocity{kind}"), "log-linear")
+        figures.Panel(f"{title}{extra}", "nm/ps", _histograms(found, f"kinetics/{name}{kind}"), "log-linear")
+        for name, extra in (("velocity", ""), ("internal_velocity", ", superposed"))
         for kind, title in (("[heavy]", "heavy atoms"), ("[hydrogen]", "hydrogens"))
-        if _known(found, f"kinetics/velocity{kind}")
+        if _known(found, f"kinetics/{name}{kind}")
     ]
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from molecules import chain_frames, chain_topology, make_graph, make_mapping
+from scipy.spatial.transform import Rotation
 from scipy.stats import wasserstein_distance
 
 from bmzoo.evaluation.autocorrelation import between_curves, correlate
@@ -23,7 +24,7 @@ from bmzoo.evaluation.markov import (
 )
 from bmzoo.evaluation.rotors import dihedral_groups
 from bmzoo.evaluation.stream import Clock
-from bmzoo.evaluation.velocities import displacements, wasserstein_between
+from bmzoo.evaluation.velocities import displacements, internal, wasserstein_between
 from bmzoo.frames.frame import Frame
 from bmzoo.molecules.topology import Topology
 from bmzoo.systems import load_system
@@ -183,6 +184,21 @@ def test_motion_through_the_box_is_no_jump() -> None:
         )
 
     np.testing.assert_allclose(displacements(batch(jumped)), displacements(batch(x)), atol=1e-12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000))
+def test_rigid_motion_is_not_internal(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    then = rng.normal(size=(2, 3, 1, 6, 3))
+    now = then @ Rotation.random(rng=rng).as_matrix() + rng.normal(size=3)
+    fitted = np.arange(6) < 4
+    np.testing.assert_allclose(internal(now, now - then, fitted), 0, atol=1e-10)
+    # An atom that is not fitted keeps the whole of its own motion.
+    now[..., 5, 0] += 0.3
+    left = internal(now, now - then, fitted)
+    expected = np.broadcast_to([0.3, 0, 0], (2, 3, 1, 3))
+    np.testing.assert_allclose(left[..., 5, :], expected, atol=1e-10)
 
 
 def test_what_follows_in_time() -> None:
