@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from bmzoo.evaluation import geometry
 from bmzoo.evaluation.markov import Markov, count_transitions, estimate
 from bmzoo.evaluation.resampling import MIN_BLOCKS, draws, halves
 from bmzoo.evaluation.trajectories import by_unit, pieces
-from bmzoo.systems.system import Landscape
+
+if TYPE_CHECKING:
+    from bmzoo.systems.system import Landscape
 
 Floats = NDArray[np.float64]
 FRAMES_PER_CENTRE = 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,9 @@ from bmzoo.evaluation.trajectories import (
     timed_rows,
     timing,
 )
-from bmzoo.systems.system import Landscape
+
+if TYPE_CHECKING:
+    from bmzoo.systems.system import Landscape
 
 Floats = NDArray[np.float64]
 N_LAGS = 7
