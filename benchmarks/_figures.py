@@ -1,8 +1,9 @@
-"""One style for the figures of this folder: distributions side by side, and curves over a setting."""
+"""One style for the figures of this folder: distributions, curves over a setting, lines and surfaces."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,72 @@ def curves(
         axis.set_xlabel(xlabel)
         axis.margins(y=0.12)
     _legend(axes, len(panels))
+    _save(figure, path, plt)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines of one panel.
+
+    Attributes:
+        lines: by name, x, y and the error of y (or ``None``); the name ``reference`` is drawn grey.
+        scale: of the axes, as in ``log-linear``.
+        diagonal: whether y = x is drawn: no timescale below the lag time means anything.
+    """
+
+    title: str
+    xlabel: str
+    lines: Mapping[str, Sequence[tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]]]
+    scale: str = "linear-linear"
+    diagonal: bool = False
+
+
+def panels(path: Path, shown: Sequence[Panel], title: str) -> None:
+    """Lines with their errors as bands, a panel each."""
+    figure, axes, plt = _grid(len(shown) + 1, title)
+    for axis, panel in zip(axes, shown, strict=False):
+        for name, colour in zip(panel.lines, (REFERENCE, *COLOURS), strict=False):
+            for x, y, error in panel.lines[name]:
+                axis.plot(x, y, color=colour, label=name)
+                if error is not None:
+                    low, high = np.maximum(y - error, 1e-3 * np.abs(y)), y + error
+                    axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+        for axis_name, scale in zip("xy", panel.scale.split("-"), strict=True):
+            axis.set(**{f"{axis_name}scale": scale})
+        if panel.diagonal:
+            ends = axis.get_xlim()
+            axis.plot(ends, ends, color="#444444", linestyle=(0, (4, 3)), linewidth=1, label="lag time")
+        axis.set_title(panel.title)
+        axis.set_xlabel(panel.xlabel)
+    _legend(axes, len(shown))
+    _save(figure, path, plt)
+
+
+def surfaces(
+    path: Path,
+    counts: Mapping[str, NDArray[Any]],
+    edges: Sequence[NDArray[Any]],
+    title: str,
+    *,
+    labels: tuple[str, str],
+) -> None:
+    """Free-energy surfaces in kT above their minimum, all on one scale.
+
+    Args:
+        counts: by name, ``(n, n)``; empty cells stay white.
+        edges: of the two axes.
+    """
+    figure, axes, plt = _grid(len(counts) + 1, title)
+    shown = None
+    for axis, (name, grid) in zip(axes, counts.items(), strict=False):
+        with np.errstate(divide="ignore"):
+            energy = -np.log(grid / grid.max())
+        masked = np.ma.masked_invalid(energy).T
+        shown = axis.pcolormesh(edges[0], edges[1], masked, cmap="viridis", vmin=0, vmax=7, rasterized=True)
+        axis.set(title=name, xlabel=labels[0], ylabel=labels[1])
+    for axis in axes[len(counts) :]:
+        axis.set_axis_off()
+    figure.colorbar(shown, ax=axes[len(counts)], label="kT", location="left", fraction=0.2)
     _save(figure, path, plt)
 
 

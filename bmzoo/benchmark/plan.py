@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ class Settings:
         data: reference frames to use instead of the embedded ones (one system only).
         split: which split of the reference is the test set.
         weights: folder or tag of a checkpoint, of the one backend named.
+        consecutive: test frames are whole runs (or beginnings of runs) of consecutive frames, for
+            kinetics, and all of them where ``frames`` is not given; otherwise single frames, evenly spread.
+        changes: ``name=value`` settings of the one backend named.
     """
 
     systems: Sequence[str] = ("sps", "adp", "cln")
@@ -43,6 +47,8 @@ class Settings:
     data: Path | None = None
     split: str = "test"
     weights: str | Path | None = None
+    consecutive: bool = False
+    changes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         from bmzoo.simulation.refine import RefineSettings
@@ -59,6 +65,8 @@ class Settings:
             raise InputError("--data holds the frames of one system; name just that one with --systems")
         if self.weights is not None and (len(self.backends) != 1 or "all" in self.backends):
             raise InputError("--weights are those of one backend; name just that one with --backends")
+        if self.changes and (len(self.backends) != 1 or "all" in self.backends):
+            raise InputError("--set changes one backend; name just that one with --backends")
         for refine in self.refine or ():
             RefineSettings.parse(refine)
 
@@ -69,7 +77,7 @@ class Job:
 
     system: System
     backend: str
-    frames: range
+    frames: tuple[range, ...]
     n_samples: int
     refine: tuple[str, ...]
 
@@ -107,8 +115,11 @@ def make_plan(settings: Settings) -> Plan:
         if system.reference is None or settings.split not in system.reference.splits:
             plan.skip(system, f"no reference frames for the split '{settings.split}'; give some with --data")
             continue
-        available = system.reference.n_frames(settings.split)
-        frames = _spread(available, settings.frames or system.benchmark_frames)
+        runs = system.reference.runs(settings.split)
+        if settings.consecutive:
+            frames = _whole_runs(runs, settings.frames or sum(runs))
+        else:
+            frames = (_spread(sum(runs), settings.frames or system.benchmark_frames),)
         for backend in chosen:
             capabilities = get_backend(backend).capabilities
             generative = capabilities.generative
@@ -134,3 +145,12 @@ def default_refinements(fitting: str) -> tuple[str, ...]:
 def _spread(n_available: int, n_wanted: int) -> range:
     step = max(1, n_available // n_wanted)
     return range(0, n_available, step)[:n_wanted]
+
+
+def _whole_runs(runs: Sequence[int], n_wanted: int) -> tuple[range, ...]:
+    """Runs evenly spread, as few as hold the frames wanted, all cut to one length."""
+    ends = list(accumulate(runs))
+    n_runs = min(len(runs), -(-n_wanted * len(runs) // ends[-1]))
+    length = -(-n_wanted // n_runs)
+    chosen = [k * len(runs) // n_runs for k in range(n_runs)]
+    return tuple(range(ends[k] - runs[k], ends[k] - runs[k] + min(length, runs[k])) for k in chosen)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,13 @@ def _run_plan(plan: Plan, settings: Settings, folder: Path, report: Report) -> R
 
 def _load(job: Job, test_set: _TestSet, settings: Settings) -> tuple[Backmapper, str]:
     """The model, warmed up, and what it was made from."""
-    model = load_backmapper(job.backend, job.system, weights=settings.weights, device=settings.device)
+    model = load_backmapper(
+        job.backend,
+        job.system,
+        weights=settings.weights,
+        settings=settings.changes,
+        device=settings.device,
+    )
     # First calls pay for imports, compilation and caches; they are not what is measured.
     for _ in model.backmap([test_set.coarse[0]], n_samples=1, seed=0):
         pass
@@ -119,8 +126,9 @@ class _TestSet:
     def __init__(self, job: Job, settings: Settings) -> None:
         reference = job.system.reference
         assert reference is not None
-        wanted = job.frames
-        frames = reference.frames(settings.split, wanted.start, wanted.stop, wanted.step)
+        frames = chain.from_iterable(
+            reference.frames(settings.split, part.start, part.stop, part.step) for part in job.frames
+        )
         self.atoms = list(whole_molecules(frames, job.system.topology, beads=False))
         self.coarse = list(coarse_grain(self.atoms, job.system.topology.mapping))
         self.evaluation = Evaluation(job.system.topology, landscape=job.system.landscape, seed=settings.seed)

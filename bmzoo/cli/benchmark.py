@@ -37,6 +37,20 @@ def benchmark(
     weights: Annotated[
         str | None, typer.Option("--weights", "-w", help="Tag or folder of weights of the one backend named.")
     ] = None,
+    consecutive: Annotated[
+        bool,
+        typer.Option(
+            "--consecutive",
+            help="Whole runs of consecutive frames, for kinetics; all of them without --frames.",
+        ),
+    ] = False,
+    split: Annotated[
+        str, typer.Option("--split", help="Which frames of the reference are the test set.")
+    ] = "test",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Setting of the one backend named, as name=value; repeatable."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to create [default: bmzoo-benchmark-TIME].")
     ] = None,
@@ -65,6 +79,9 @@ def benchmark(
         output=output,
         data=data,
         weights=weights,
+        consecutive=consecutive,
+        split=split,
+        changes=tuple(changes or ()),
     )
     plan = make_plan(settings)
     with progress_bar("benchmark", count_rows(plan), quiet=as_json) as update:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -32,6 +32,9 @@ class Batch:
         indices: ``(n_frames,)`` ``Frame.index``, for messages.
         reference: ``(n_frames, n_molecules, n_atoms, 3)`` the atoms that the CG frame came from.
         coarse: ``(n_frames, n_molecules, n_beads, 3)`` the CG frame.
+        interval: ps between frames that follow one another; 0 where none do.
+        follows: ``(n_frames,)`` whether the frame is one interval later than the one before it.
+        before: ``(n_samples, n_molecules, n_atoms, 3)`` the frame before the first of the batch.
         by_molecule: blocks are of molecules, because there are few frames.
         is_reference: which side it is.
     """
@@ -45,6 +48,9 @@ class Batch:
     indices: NDArray[np.int64]
     reference: NDArray[np.float64] | None = None
     coarse: NDArray[np.float64] | None = None
+    interval: float = 0.0
+    follows: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    before: NDArray[np.float64] | None = None
     by_molecule: bool = False
     is_reference: bool = False
 

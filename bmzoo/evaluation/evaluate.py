@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bmzoo.errors import InputError, unknown
+from bmzoo.evaluation.autocorrelation import DihedralAutocorrelation
 from bmzoo.evaluation.batch import grouped, stack_frames
 from bmzoo.evaluation.consistency import CoarseRMSD
 from bmzoo.evaluation.context import Context
@@ -23,8 +24,10 @@ from bmzoo.evaluation.landscape import Dihedral2D, SlowComponents
 from bmzoo.evaluation.metric import Blocks, Metric
 from bmzoo.evaluation.packing import Intermolecular, Intramolecular
 from bmzoo.evaluation.score import Score
+from bmzoo.evaluation.slow_processes import SlowProcesses
 from bmzoo.evaluation.stream import Group, Progress, Side
 from bmzoo.evaluation.validity import Contacts, PeptideBonds, Perception, Rings, Stereochemistry
+from bmzoo.evaluation.velocities import Velocities
 from bmzoo.frames.frame import Frame
 
 if TYPE_CHECKING:
@@ -49,6 +52,9 @@ METRICS: tuple[type[Metric], ...] = (
     Detectability,
     Dihedral2D,
     SlowComponents,
+    Velocities,
+    DihedralAutocorrelation,
+    SlowProcesses,
 )
 FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS))
 MIN_FRAMES = 4

@@ -28,6 +28,29 @@ class Group:
     coarse: NDArray[np.float64] | None = None
 
 
+class Clock:
+    """Tells which frames follow one another in time.
+
+    Attributes:
+        interval: ps, the first step forward in time; 0 before there is one.
+    """
+
+    def __init__(self) -> None:
+        self.interval = 0.0
+        self._last = np.nan
+
+    def __call__(self, times: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether each of the next frames is one interval later than the frame before it."""
+        steps = np.diff(times, prepend=self._last)
+        self._last = float(times[-1])
+        if not self.interval:
+            self.interval = float(next((step for step in steps if step > 0), 0.0))
+        # Trajectory files keep times in single precision.
+        tolerance = 0.01 * self.interval + 2 * float(np.spacing(np.float32(np.abs(times).max())))
+        follows: NDArray[np.bool_] = (self.interval > 0) & (np.abs(steps - self.interval) < tolerance)
+        return follows
+
+
 class Side:
     """Cuts a stream into batches and blocks.
 
@@ -51,6 +74,8 @@ class Side:
         self.n_frames = 0
         self.n_molecules = 0
         self._block_size = 1
+        self._clock = Clock()
+        self._last: NDArray[np.float64] | None = None
 
     def consume(self, groups: Iterator[Group]) -> None:
         """Reads to the end."""
@@ -88,6 +113,7 @@ class Side:
             reference = self.context.hydrogen_labels(reference)
         first = [group.frames[0] for group in groups]
         numbers = self.n_frames + np.arange(len(groups))
+        follows = self._clock(np.array([frame.time for frame in first]))
         n_molecules = samples.shape[2]
         if self.n_molecules not in (0, n_molecules):
             raise InputError(
@@ -101,6 +127,7 @@ class Side:
             block = numbers // self._block_size
             first_block, n_units = int(block[0]), int(block[-1] - block[0]) + 1
             units = np.repeat((block - block[0])[:, None], n_molecules, axis=1)
+        before, self._last = self._last if follows[0] else None, samples[:, -1]
         batch = Batch(
             self.context,
             samples,
@@ -111,6 +138,9 @@ class Side:
             np.array([frame.index for frame in first]),
             reference,
             _stacked([g.coarse for g in groups]),
+            self._clock.interval,
+            follows,
+            before,
             self.by_molecule,
             self.is_reference,
         )

@@ -49,7 +49,9 @@ def load(state: str | None = None) -> System:
         periodic=False,
         benchmark_frames=40,
         reference=Reference(folder) if (folder / "provenance.json").is_file() else None,
-        landscape=Landscape("tica_ca", (alpha_carbons(graph),), lag=TICA_LAG),
+        landscape=Landscape(
+            "tica_ca", (alpha_carbons(graph),), lag=TICA_LAG, centres=150, lag_time=10.0, processes=4
+        ),
         notes={"ensemble": "seeded: populations are not thermodynamic"},
     )
 

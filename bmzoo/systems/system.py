@@ -16,11 +16,17 @@ class Landscape:
 
     ``phi_psi``: ``atoms`` are two rows of four; ``tica_ca``: ``atoms`` are the alpha carbons,
     whose pair distances are fed to TICA with ``lag`` frames.
+
+    Slow processes are those of a Markov state model on ``centres`` k-means clusters of (sin, cos) of
+    phi and psi, or of the TICA components, at ``lag_time`` ps; ``processes`` of them are compared.
     """
 
     kind: Literal["phi_psi", "tica_ca"]
     atoms: tuple[tuple[int, ...], ...]
     lag: int = 1
+    centres: int = 100
+    lag_time: float = 5.0
+    processes: int = 3
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,31 @@
+"""Which frames a benchmark takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from bmzoo.benchmark.plan import Settings, make_plan
+from bmzoo.errors import InputError
+
+
+def frames(**changes: object) -> tuple[range, ...]:
+    plan = make_plan(Settings(backends=["geometric"], **changes))  # type: ignore[arg-type]
+    return plan.jobs[0].frames
+
+
+def test_frames_are_spread_evenly() -> None:
+    assert frames(systems=["adp"], frames=300) == (range(0, 9900, 33),)
+
+
+def test_consecutive_frames_are_beginnings_of_runs() -> None:
+    assert frames(systems=["adp"], frames=300, consecutive=True) == (range(150), range(5000, 5150))
+    assert frames(systems=["adp"], frames=50, consecutive=True) == (range(50),)
+    assert frames(systems=["adp"], consecutive=True)[-1] == range(9800, 10000)
+    assert sum(len(part) for part in frames(systems=["adp"], consecutive=True)) == 10000
+    slow = frames(systems=["cln"], split="kinetics", consecutive=True)
+    assert [len(part) for part in slow] == [150] * 8
+
+
+def test_settings_belong_to_one_backend() -> None:
+    with pytest.raises(InputError, match="name just that one"):
+        Settings(changes=["neighbours=1"])
