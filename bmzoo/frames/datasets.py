@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,6 +45,20 @@ def coarse_grain(
 ) -> Iterator[Frame]:
     """Beads of atomistic frames; arguments as of :func:`pairs`."""
     return (pair.coarse for pair in pairs(frames, mapping, bonds))
+
+
+def set_apart(frames: Iterable[Frame], runs: Sequence[int], interval: float | None) -> Iterator[Frame]:
+    """Independent runs in one file, set an interval further apart, so that none seems to go on in the next.
+
+    Args:
+        frames: any of the file's, with their numbers in it.
+        runs: number of frames of every run, one run after another.
+        interval: ps between the frames of a run; ``None`` leaves the times.
+    """
+    ends = np.cumsum(runs)
+    for frame in frames:
+        run = int(np.searchsorted(ends, frame.index, side="right"))
+        yield replace(frame, time=frame.time + run * interval) if run and interval else frame
 
 
 def split_runs(runs: Sequence[int], fraction: float, rng: np.random.Generator) -> tuple[NDArray, NDArray]:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bmzoo.errors import InputError
+from bmzoo.frames.datasets import set_apart
 from bmzoo.frames.frame import Frame
 
 
@@ -98,7 +99,7 @@ class Reference:
         return forces
 
     def frames(self, name: str, start: int = 0, stop: int | None = None, step: int = 1) -> Iterator[Frame]:
-        """Streams the atomistic frames of a split, in order.
+        """Streams the atomistic frames of a split, in order; between runs there is a gap in time.
 
         Raises:
             InputError: no such split, a file that is missing or damaged or not what provenance.json says.
@@ -111,4 +112,5 @@ class Reference:
                 f"{trajectory.paths[0]} holds {len(trajectory)} frames, "
                 f"provenance.json says {self.n_frames(name)}; make the data again"
             )
-        return trajectory.frames(start, stop, step)
+        frames = trajectory.frames(start, stop, step)
+        return set_apart(frames, self.runs(name), self.split(name).get("interval_ps"))
