@@ -54,7 +54,7 @@ class Grid:
         return voxels.reshape(batch, channels, self.cells, self.cells, self.cells)
 
     def separate(self, positions: Tensor) -> Tensor:
-        """A channel for every particle: ``(..., 3)`` nm to ``(..., cells, cells, cells)``, one at the peak."""
+        """A density for each particle: ``(..., 3)`` nm to ``(..., cells, cells, cells)``, one at the peak."""
         x, y, z = self._profiles(positions)
         plane = x.unsqueeze(-1) * y.unsqueeze(-2)
         return plane.unsqueeze(-1) * z.unsqueeze(-2).unsqueeze(-3)

@@ -62,10 +62,8 @@ class LossTerms:
         """Every term but the divergence, and ``rmsd`` (nm), which is only told; means over the batch."""
         config = self.config
         off = (found.atoms - atoms) / LENGTH
-        terms = {
-            "coordinate": off.square().mean(),
-            "rmsd": LENGTH * off.detach().square().sum(-1).mean().sqrt(),
-        }
+        terms = {"coordinate": off.square().mean()}
+        terms["rmsd"] = LENGTH * off.detach().square().sum(-1).mean().sqrt()
         terms["bead"] = ((network.mapping @ found.free - beads) / LENGTH).square().mean()
         if config.voxel_weight:
             terms["voxel"] = (found.densities - network.grid.separate(atoms)).square().mean()

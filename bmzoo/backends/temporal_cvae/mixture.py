@@ -51,8 +51,8 @@ class Mixture:
 
     def draw(self, stream: np.random.Generator) -> Floats:
         """``(latent,)``."""
-        chosen = np.searchsorted(np.cumsum(self.weights), stream.random(), side="right")
-        chosen = min(int(chosen), len(self.weights) - 1)
+        sums = np.cumsum(self.weights)
+        chosen = int(np.searchsorted(sums[:-1], stream.random(), side="right"))
         normal = stream.standard_normal(self.means.shape[1])
         return np.asarray(self.means[chosen] + self.factors[chosen] @ normal)
 

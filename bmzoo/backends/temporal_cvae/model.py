@@ -72,10 +72,9 @@ class TemporalCVAE(Backmapper):
         self._training, self._seeds = found, found.seeds()
         self._template, self.interval = found.template, found.interval
         if self.settings.augment == "align":
-            for buffer, values in zip(
-                (self.network.factors, self.network.constants), found.guess(), strict=True
-            ):
-                buffer.copy_(torch.as_tensor(values))
+            factors, constants = found.guess()
+            self.network.factors.copy_(torch.as_tensor(factors))
+            self.network.constants.copy_(torch.as_tensor(constants))
         return found
 
     def optimizers(self) -> dict[str, Optimizer]:

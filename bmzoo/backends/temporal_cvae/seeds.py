@@ -26,7 +26,7 @@ class SeedLibrary:
     history: NDArray[np.float32]
 
     def nearest(self, beads: Floats) -> Floats:
-        """The history ``(order, n_atoms, 3)`` nm of the frame nearest by RMSD to ``(n_beads, 3)``, laid on it."""
+        """The history ``(order, n_atoms, 3)`` nm of the frame nearest by RMSD, laid on ``(n_beads, 3)``."""
         fit = superpose(self.beads, beads)
         best = int(np.argmin(fit.rmsd))
         return np.asarray(self.history[best] @ fit.rotation[best] + fit.translation[best])
