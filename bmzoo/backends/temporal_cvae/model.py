@@ -195,7 +195,7 @@ class TemporalCVAE(Backmapper):
             weights = {name: torch.as_tensor(value) for name, value in _below("network", arrays).items()}
             self.network.load_state_dict(weights)
             mixture = Mixture(**_below("mixture", arrays))
-            template, interval = arrays["template"].astype(np.float64), float(arrays["interval"])
+            template, interval = arrays["template"].astype(np.float64), float(arrays["interval"].item())
         except (RuntimeError, KeyError, TypeError) as error:
             raise InputError(
                 f"these weights do not fit the networks of 'temporal_cvae' for {self.topology.graph.name}: "
