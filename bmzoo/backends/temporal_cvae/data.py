@@ -110,8 +110,8 @@ class TrainingSet:
     def guess(self) -> tuple[Floats, Floats]:
         """Factors and constants of the linear guess."""
         rows = thinned(self.known, GUESS_FRAMES)
-        arrays = (x[rows].astype(np.float64) for x in (self.beads, self.history, self.atoms))
-        return fit_guess(*arrays, self.config.guess_noise)
+        beads, history, atoms = (x[rows].astype(np.float64) for x in (self.beads, self.history, self.atoms))
+        return fit_guess(beads, history, atoms, self.config.guess_noise)
 
     def seeds(self) -> SeedLibrary:
         """Beads and history of some frames."""

@@ -17,7 +17,7 @@ def on_owners(topology: Topology, order: int) -> Floats:
     """The map that puts every atom on the bead that owns it, ``(3 n_atoms, 3 (n_beads + order n_atoms))``."""
     chosen = np.zeros((topology.n_atoms, topology.n_beads + order * topology.n_atoms))
     chosen[np.arange(topology.n_atoms), topology.mapping.owners] = 1.0
-    return np.kron(chosen, np.eye(3))
+    return np.asarray(np.kron(chosen, np.eye(3)), dtype=np.float64)
 
 
 def fit_guess(beads: Floats, history: Floats, atoms: Floats, noise: float) -> tuple[Floats, Floats]:

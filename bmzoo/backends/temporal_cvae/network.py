@@ -77,7 +77,7 @@ class CoordinateDecoder(nn.Module):
     def forward(self, voxels: Tensor, numbers: Tensor, latent: Tensor) -> Tensor:
         """``(batch, n_atoms, 3)``, in ``LENGTH``."""
         h = self.mix(self.join(torch.cat([self.trunk(voxels, numbers), latent], 1)))
-        return self.out(leaky_relu(h, SLOPE)).unflatten(1, (-1, 3))
+        return self.out(leaky_relu(h, SLOPE)).reshape(len(h), -1, 3)
 
 
 class DensityDecoder(nn.Module):
@@ -165,7 +165,7 @@ class CVAE(nn.Module):
     def condition(self, beads: Tensor, history: Tensor) -> Condition:
         """From ``(batch, n_beads, 3)`` and ``(batch, order, n_atoms, 3)`` nm."""
         flat = torch.cat([beads.flatten(1), history.flatten(1)], 1)
-        guess = torch.addmm(self.constants, flat, self.factors.T).unflatten(1, (-1, 3))
+        guess = torch.addmm(self.constants, flat, self.factors.T).reshape(len(flat), -1, 3)
         around = history - beads[:, self.owners].unsqueeze(1)
         return Condition(
             voxels=self.grid.separate(torch.cat([beads, history.flatten(1, 2)], 1)),
