@@ -20,6 +20,7 @@ BUILT_IN = {
     "fragments": "bmzoo.backends.fragments.model:Fragments",
     "voxel_gan": "bmzoo.backends.voxel_gan.model:VoxelGAN",
     "equivariant": "bmzoo.backends.equivariant.model:Equivariant",
+    "temporal_cvae": "bmzoo.backends.temporal_cvae.model:TemporalCVAE",
 }
 """What a plain checkout offers, where no package metadata is installed."""
 

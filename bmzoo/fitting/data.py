@@ -11,7 +11,7 @@ from typing import Any
 
 from bmzoo.errors import InputError
 from bmzoo.fitting.config import RunConfig
-from bmzoo.frames.datasets import pairs
+from bmzoo.frames.datasets import pairs, set_apart
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.frames.trajectory import Trajectory
 from bmzoo.frames.whole import whole_molecules
@@ -35,6 +35,7 @@ class Material:
         n_train: frames to learn from, the first ones.
         held_out: numbers of the frames to validate with.
         mapping: file of the mapping, where it is not the system's own.
+        runs, interval: frames of each independent run of a system's trajectory, and ps between them.
     """
 
     label: str
@@ -45,6 +46,8 @@ class Material:
     n_train: int
     held_out: range
     mapping: str | None = None
+    runs: tuple[int, ...] = ()
+    interval: float | None = None
 
     def training_pairs(self) -> Iterator[PairedFrames]:
         """Beads and atoms to learn from, streamed."""
@@ -74,6 +77,7 @@ class Material:
 
     def _frames(self, wanted: range) -> Iterator[Frame]:
         frames = Trajectory(self.path).frames(wanted.start, wanted.stop, wanted.step)
+        frames = set_apart(frames, self.runs, self.interval)
         labels, n_atoms = HydrogenLabels(self.topology.graph), self.topology.n_atoms
         for frame in whole_molecules(frames, self.topology, beads=False):
             atoms = labels(frame.positions.reshape(-1, n_atoms, 3))
@@ -125,6 +129,7 @@ def _material(target: Target, path: Path, config: TrainingConfig, mapping: str |
     step = max(1, n_held // wanted)
     name, state = (system.name, system.state) if system else (topology.graph.name, "")
     other = f"@{Path(mapping).stem}" if mapping is not None else ""
+    reference = system.reference if system else None
     return Material(
         label=":".join(filter(None, (name, state))) + other,
         system=name,
@@ -134,4 +139,6 @@ def _material(target: Target, path: Path, config: TrainingConfig, mapping: str |
         n_train=total - n_held,
         held_out=range(total - n_held, total, step)[:wanted],
         mapping=mapping,
+        runs=reference.runs("train") if reference else (),
+        interval=reference.split("train").get("interval_ps") if reference else None,
     )

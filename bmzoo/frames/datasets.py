@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,6 +45,23 @@ def coarse_grain(
 ) -> Iterator[Frame]:
     """Beads of atomistic frames; arguments as of :func:`pairs`."""
     return (pair.coarse for pair in pairs(frames, mapping, bonds))
+
+
+def set_apart(frames: Iterable[Frame], runs: Sequence[int], interval: float | None) -> Iterator[Frame]:
+    """Independent runs in one file, timed so that none seems to go on in the next.
+
+    The times are those of the frames' numbers, with one interval more from each run to the next, whatever
+    the file says.
+
+    Args:
+        frames: any of the file's, with their numbers in it.
+        runs: number of frames of every run, one run after another.
+        interval: ps between the frames of a run; ``None`` leaves the times.
+    """
+    ends = np.cumsum(runs)
+    for frame in frames:
+        run = int(np.searchsorted(ends, frame.index, side="right"))
+        yield frame if interval is None else replace(frame, time=(frame.index + run) * float(interval))
 
 
 def split_runs(runs: Sequence[int], fraction: float, rng: np.random.Generator) -> tuple[NDArray, NDArray]:

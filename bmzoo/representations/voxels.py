@@ -53,13 +53,18 @@ class Grid:
         voxels = torch.bmm(left.transpose(1, 2), right)
         return voxels.reshape(batch, channels, self.cells, self.cells, self.cells)
 
+    def separate(self, positions: Tensor) -> Tensor:
+        """A density for each particle: ``(..., 3)`` nm to ``(..., cells, cells, cells)``, one at the peak."""
+        x, y, z = self._profiles(positions)
+        plane = x.unsqueeze(-1) * y.unsqueeze(-2)
+        return plane.unsqueeze(-1) * z.unsqueeze(-2).unsqueeze(-3)
+
     def density(self, positions: Tensor) -> Tensor:
         """Coordinate to density: ``(..., 3)`` nm to ``(..., cells, cells, cells)`` of sum one.
 
         A particle outside the cube is spread over the voxels at the wall, as far as it reaches.
         """
-        x, y, z = self._profiles(positions.unsqueeze(-2))
-        voxels = torch.einsum("...nx,...ny,...nz->...xyz", x, y, z)
+        voxels = self.separate(positions)
         return voxels / voxels.sum((-1, -2, -3), keepdim=True).clamp(min=torch.finfo(voxels.dtype).tiny)
 
     def coordinate(self, density: Tensor) -> Tensor:

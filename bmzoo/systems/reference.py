@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bmzoo.errors import InputError
+from bmzoo.frames.datasets import set_apart
 from bmzoo.frames.frame import Frame
 
 
@@ -98,10 +99,7 @@ class Reference:
         return forces
 
     def frames(self, name: str, start: int = 0, stop: int | None = None, step: int = 1) -> Iterator[Frame]:
-        """Streams the atomistic frames of a split, in order.
-
-        Every run starts its times anew, whatever the file says: frames follow one another where their
-        times do, and nobody takes the step from one run to the next for a motion.
+        """Streams the atomistic frames of a split, in order, timed by :func:`set_apart`.
 
         Raises:
             InputError: no such split, a file that is missing or damaged or not what provenance.json says.
@@ -114,15 +112,5 @@ class Reference:
                 f"{trajectory.paths[0]} holds {len(trajectory)} frames, "
                 f"provenance.json says {self.n_frames(name)}; make the data again"
             )
-        return self._timed(name, trajectory.frames(start, stop, step))
-
-    def _timed(self, name: str, frames: Iterator[Frame]) -> Iterator[Frame]:
-        interval = self.split(name).get("interval_ps")
-        if interval is None:
-            yield from frames
-            return
-        ends = np.cumsum(self.runs(name))
-        for frame in frames:
-            run = int(np.searchsorted(ends, frame.index, side="right"))
-            start = int(ends[run - 1]) if run else 0
-            yield replace(frame, time=(frame.index - start) * float(interval))
+        frames = trajectory.frames(start, stop, step)
+        return set_apart(frames, self.runs(name), self.split(name).get("interval_ps"))

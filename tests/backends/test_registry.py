@@ -39,7 +39,13 @@ def test_built_in_backends_need_no_metadata(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(registry, "entry_points", lambda group: ())
     registry.refresh()
     try:
-        assert registry.backend_names() == ("geometric", "fragments", "voxel_gan", "equivariant")
+        assert registry.backend_names() == (
+            "geometric",
+            "fragments",
+            "voxel_gan",
+            "equivariant",
+            "temporal_cvae",
+        )
         assert registry.get_backend("geometric").name == "geometric"
     finally:
         monkeypatch.undo()

@@ -153,6 +153,7 @@ def test_check_backend_reports_and_passes(run: Run) -> None:
 
 SMALL = {
     "voxel_gan": "features=4 hidden=16 cells=4 supervised=8 critic_steps=1 sequences=4 sweeps=1",
+    "temporal_cvae": "features=4 hidden=16 latent=4 batch=4 unroll=1 seeds=50 components=2 mixture_frames=50",
     "equivariant": "layers=1 scalars=8 vectors=4 pseudovectors=2 hidden=8 steps=2 atoms=44",
 }
 

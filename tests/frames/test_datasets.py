@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from bmzoo.errors import InputError
-from bmzoo.frames.datasets import RandomRotation, coarse_grain, pairs, random_rotation, split_runs
+from bmzoo.frames.datasets import (
+    RandomRotation,
+    coarse_grain,
+    pairs,
+    random_rotation,
+    set_apart,
+    split_runs,
+)
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.molecules.mapping import Mapping
 
@@ -94,3 +101,10 @@ def test_turning_a_pair_keeps_it_together() -> None:
     boxed = Frame(atoms.positions, BOX)
     with pytest.raises(InputError, match="box"):
         RandomRotation(rng)(PairedFrames(boxed, boxed))
+
+
+def test_runs_are_set_apart() -> None:
+    frames = [Frame(np.zeros((1, 3)), time=3.0 * k, index=k) for k in range(1, 7)]
+    found = [frame.time for frame in set_apart(frames, [3, 2, 2], 2.0)]
+    assert found == [2.0, 4.0, 8.0, 10.0, 14.0, 16.0]
+    assert [frame.time for frame in set_apart(frames, [3, 2, 2], None)] == [3.0 * k for k in range(1, 7)]

@@ -55,3 +55,9 @@ def test_a_particle_far_outside_leaves_numbers() -> None:
     density = GRID.density(torch.tensor([[5.0, 0.0, 0.0]]))
     assert torch.isfinite(density).all()
     assert torch.isfinite(GRID.coordinate(density)).all()
+
+
+def test_particles_apart_are_densities_of_their_own() -> None:
+    positions = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 0.4
+    expected = GRID.densities(positions, torch.eye(5, dtype=torch.float64).expand(2, 5, 5))
+    assert torch.allclose(GRID.separate(positions), expected, atol=1e-12)
