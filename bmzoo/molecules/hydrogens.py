@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bmzoo.molecules.graph import MolecularGraph
 
-Floats = NDArray[np.float64]
+Real = TypeVar("Real", bound=np.floating)
 
 
 class HydrogenLabels:
@@ -28,7 +30,7 @@ class HydrogenLabels:
         self._groups = np.array(rows, dtype=np.int64).reshape(-1, 4)
         self._pairs = np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
-    def __call__(self, positions: Floats) -> Floats:
+    def __call__(self, positions: NDArray[Real]) -> NDArray[Real]:
         """``(..., n_atoms, 3)``, molecules whole; a copy where something is exchanged."""
         a, b, c, d = (positions[..., column, :] for column in self._groups.T)
         wrong = (np.cross(b - a, c - a) * (d - a)).sum(-1) < 0
