@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.molecules.hydrogens import HydrogenLabels
+from bmzoo.molecules.labels import LikeAtoms
 from bmzoo.molecules.topology import Topology
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ class Context:
         return max(G_R_RANGE, (field.cutoff if field is not None else None) or 0.0)
 
     @cached_property
-    def hydrogen_labels(self) -> HydrogenLabels:
-        """By which the hydrogens of all frames are numbered alike."""
-        return HydrogenLabels(self.topology.graph)
+    def like_atoms(self) -> LikeAtoms:
+        """By which like atoms of all frames are numbered alike."""
+        return LikeAtoms(self.topology.graph)
 
     @cached_property
     def bonds(self) -> Terms:

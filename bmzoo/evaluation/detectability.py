@@ -40,7 +40,8 @@ class Detectability(Metric):
     """AUC on internal coordinates, on SOAP vectors, and (the headline) on both together.
 
     Environments are beads with their atoms. The five folds split frames (molecules where frames are
-    few); both sides have the same number of environments, at most ``CAP`` a half.
+    few); both sides have the same number of environments, at most ``CAP`` a half. Flat groups show the same
+    side in all of them (see :class:`LikeAtoms`): a ring that was built the other way round tells nothing.
     """
 
     family = "detectability"
@@ -145,7 +146,7 @@ class Detectability(Metric):
             groups.append(chosen if by_molecule else np.full(len(chosen), int(row[1])))
         molecules = np.concatenate([frame.positions[frame.molecules] for frame in found])
         return Environments(
-            internal(molecules, self.environments),
+            internal(self.context.like_atoms.same_sides(molecules), self.environments),
             soap(self.context, found, self.environments),
             np.repeat(np.concatenate(groups), len(self.environments)),
         )

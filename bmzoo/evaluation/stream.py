@@ -107,10 +107,10 @@ class Side:
                 for k in range(n_samples)
             ]
         )
-        samples = self.context.hydrogen_labels(samples)
+        samples = self.context.like_atoms.same_hands(samples)
         reference = _stacked([g.reference for g in groups])
         if reference is not None:
-            reference = self.context.hydrogen_labels(reference)
+            reference = self.context.like_atoms.same_hands(reference)
         first = [group.frames[0] for group in groups]
         numbers = self.n_frames + np.arange(len(groups))
         follows = self._clock(np.array([frame.time for frame in first]))

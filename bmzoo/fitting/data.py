@@ -15,7 +15,7 @@ from bmzoo.frames.datasets import pairs, set_apart
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.frames.trajectory import Trajectory
 from bmzoo.frames.whole import whole_molecules
-from bmzoo.molecules.hydrogens import HydrogenLabels
+from bmzoo.molecules.labels import LikeAtoms
 from bmzoo.molecules.mapping import Mapping
 from bmzoo.molecules.topology import Topology
 from bmzoo.target import Target, resolve_target
@@ -78,9 +78,9 @@ class Material:
     def _frames(self, wanted: range) -> Iterator[Frame]:
         frames = Trajectory(self.path).frames(wanted.start, wanted.stop, wanted.step)
         frames = set_apart(frames, self.runs, self.interval)
-        labels, n_atoms = HydrogenLabels(self.topology.graph), self.topology.n_atoms
+        like_atoms, n_atoms = LikeAtoms(self.topology.graph), self.topology.n_atoms
         for frame in whole_molecules(frames, self.topology, beads=False):
-            atoms = labels(frame.positions.reshape(-1, n_atoms, 3))
+            atoms = like_atoms.same_hands(frame.positions.reshape(-1, n_atoms, 3))
             yield frame.with_positions(atoms.reshape(-1, 3))
 
 

@@ -1,0 +1,83 @@
+"""Like atoms are numbered by one rule, and nothing else moves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bmzoo.molecules.graph import MolecularGraph
+from bmzoo.molecules.labels import LikeAtoms
+from bmzoo.systems import load_system
+
+
+def one_frame(name: str) -> tuple[MolecularGraph, np.ndarray]:
+    system = load_system(name)
+    assert system.reference is not None
+    graph = system.topology.graph
+    atoms = next(system.reference.frames("test", 0, 1)).positions.reshape(-1, graph.n_atoms, 3)
+    return graph, atoms
+
+
+@pytest.mark.parametrize("name", ["adp", "cln", "octane"])
+def test_exchanged_hydrogens_are_numbered_back(name: str) -> None:
+    graph, atoms = one_frame(name)
+    like = LikeAtoms(graph)
+    known = like.same_hands(atoms)
+    assert like.same_hands(known) is known
+    exchanged = known.copy()
+    groups = 0
+    for near in graph.neighbours:
+        hydrogens = [atom for atom in near if graph.is_hydrogen[atom]]
+        if len(near) == 4 and len(hydrogens) > 1:
+            groups += 1
+            exchanged[:, hydrogens[-2:]] = known[:, hydrogens[-2:][::-1]]
+    assert groups > 1
+    assert np.abs(exchanged - known).max() > 0.1
+    np.testing.assert_array_equal(like.same_hands(exchanged), known)
+    np.testing.assert_array_equal(np.sort(known, axis=1), np.sort(atoms, axis=1))
+    heavy = ~graph.is_hydrogen
+    np.testing.assert_array_equal(known[:, heavy], atoms[:, heavy])
+
+
+def test_methyls_of_an_isopropyl_have_a_hand() -> None:
+    """Mirror images of cumene are one molecule."""
+    graph, atoms = one_frame("cumene")
+    like = LikeAtoms(graph)
+    known, mirrored = (like.same_hands(x) for x in (atoms, atoms * [-1, 1, 1]))
+    (centre,) = (a for a, near in enumerate(graph.neighbours) if sum(graph.degrees[near,] == 4) == 2)
+    a, b, c, d = graph.neighbours[centre]
+    signs = []
+    for found in (known, mirrored):
+        triple = np.cross(found[:, b] - found[:, a], found[:, c] - found[:, a])
+        signs.extend(np.sign((triple * (found[:, d] - found[:, a])).sum(-1)))
+    assert len(set(signs)) == 1
+    lengths = np.linalg.norm(mirrored[:, graph.bonds[:, 0]] - mirrored[:, graph.bonds[:, 1]], axis=-1)
+    assert lengths.max() < 0.17
+
+
+def test_rotations_of_a_methyl_group_stay() -> None:
+    """The three hydrogens may be anywhere on their circle, in this order."""
+    graph, atoms = one_frame("adp")
+    like = LikeAtoms(graph)
+    atoms = like.same_hands(atoms)
+    near = next(n for n in graph.neighbours if len(n) == 4)
+    hydrogens = [a for a in near if graph.is_hydrogen[a]]
+    assert len(hydrogens) == 3
+    turned = atoms.copy()
+    turned[:, hydrogens] = atoms[:, np.roll(hydrogens, 1)]
+    np.testing.assert_array_equal(like.same_hands(turned), turned)
+
+
+@pytest.mark.parametrize(("name", "groups"), [("sps", 10), ("cumene", 1), ("cln", 5), ("adp", 0)])
+def test_flat_groups_turned_by_half_a_circle(name: str, groups: int) -> None:
+    """Phenyl rings, two tyrosines, three carboxylates; the indole has no such axis."""
+    graph, atoms = one_frame(name)
+    like = LikeAtoms(graph)
+    orders = [exchange.order for exchange in like._sides]
+    assert len(orders) == groups
+    known = like.same_sides(atoms)
+    for order in orders:
+        np.testing.assert_array_equal(graph.symmetry_classes[order], graph.symmetry_classes)
+        bonds = {tuple(sorted(bond)) for bond in order[graph.bonds].tolist()}
+        assert bonds == set(map(tuple, graph.bonds.tolist()))
+        np.testing.assert_array_equal(like.same_sides(atoms[:, order]), known)
