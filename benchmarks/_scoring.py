@@ -10,14 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import GAN, LEAKED, MINIMISED, N_PUBLISHED, SHIFTED, lateness, published_frames
+from _common import (
+    GAN,
+    LEAKED,
+    MINIMISED,
+    N_PUBLISHED,
+    SHIFTED,
+    lateness,
+    provenance_line,
+    published_frames,
+    table,
+)
 from numpy.typing import NDArray
 
 from bmzoo.backends.backmapper import Backmapper
 from bmzoo.errors import InputError
 from bmzoo.evaluation.cost import CostMeter
 from bmzoo.evaluation.evaluate import Evaluation, ReferenceStatistics
-from bmzoo.evaluation.score import Score
+from bmzoo.evaluation.score import Score, make_score
 from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.whole import whole_molecules
@@ -67,6 +77,25 @@ GENERAL = (
     Column("C2ST AUC", "detectability/c2st_auc", digits=3),
 )
 
+LJ = (
+    Column("LJ W1 kJ/mol", "energetics/lj_w1", digits=1),
+    Column("LJ tail %", "energetics/lj_tail", "percent", 2),
+)
+BACKBONE = (
+    Column("angle C-C-C", "distributions/angle_jsd[C-C-C]"),
+    Column("dihedral C-C-C-C", "distributions/proper_jsd[C-C-C-C]"),
+)
+DIVERSITY = Column("diversity", "ensemble/diversity", digits=2)
+COLUMNS = {
+    "performance": GENERAL,
+    "temperature": GENERAL,
+    "steps": GENERAL,
+    "chemistry": (*GENERAL, *BACKBONE, *LJ),
+    "order": (*GENERAL, *LJ),
+    "choice": (*GENERAL, *LJ, DIVERSITY),
+}
+"""Of the experiments' tables."""
+
 
 @dataclass
 class Row:
@@ -94,6 +123,16 @@ class Row:
         kept = {k: s for k, s in self.scores.items() if "[" not in k or "_jsd[" in k}
         fields = ("value", "floor", "stderr", "unit")
         return {**data, "scores": {k: {f: getattr(s, f) for f in fields} for k, s in kept.items()}}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Row:
+        """What :meth:`as_dict` keeps."""
+        scores = {
+            key: make_score(s["value"], s["floor"], s["stderr"], unit=s["unit"])
+            for key, s in data["scores"].items()
+            if s["value"] is not None
+        }
+        return cls(**{**data, "scores": scores, "histograms": {}})
 
 
 @dataclass(frozen=True)
@@ -273,3 +312,15 @@ def table_rows(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[str]
 
 def table_header(columns: Sequence[Column]) -> list[str]:
     return ["state", "", *(column.label for column in columns), "s/frame", "CPU s/frame"]
+
+
+def experiment_text(found: dict[str, Any]) -> str:
+    """Table, sources, notes and provenance of an experiment's JSON, in markdown."""
+    rows, columns, lines = [Row.from_dict(row) for row in found["rows"]], COLUMNS[found["experiment"]], []
+    for state in dict.fromkeys(row.state for row in rows):
+        lines += table_rows([row for row in rows if row.state == state], columns)
+    sources = "; ".join(f"{state}: {source}" for state, source in found["test_sets"].items())
+    part = f"; the first {found['molecules']} molecules of each" if found["molecules"] else ""
+    notes = dict.fromkeys(f"{row.state} {row.name}: {note}" for row in rows for note in row.notes)
+    below = " ".join([f"{sources}{part}.", provenance_line(found), *notes])
+    return f"{table(table_header(columns), lines)}\n\n{below}"

@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,15 +76,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "seconds": meter.seconds,
             }
         )
-    header = ["frame", "effective share", "largest weight", "energy kT", "reweighted kT", "s"]
-    print(table(header, [[f"{value:.3g}" for value in row.values()] for row in rows]))
-    print(f"\n{options.samples} samples of each of {len(rows)} embedded test frames.")
     label = weights_label(BACKEND, options.weights, system)
     made = provenance(seed=options.seed, threads=threads, weights=label)
-    print(provenance_line(made))
+    found = {"samples": options.samples, "settings": options.settings, "rows": rows, **made}
+    print(weights_text(found))
     if options.output:
-        found = {"samples": options.samples, "settings": options.settings, "rows": rows, **made}
         write_json(options.output / "weights.json", found)
+
+
+def weights_text(found: dict[str, Any]) -> str:
+    """Table and provenance of the JSON, in markdown."""
+    header = ["frame", "effective share", "largest weight", "energy kT", "reweighted kT", "s"]
+    rows = table(header, [[f"{value:.3g}" for value in row.values()] for row in found["rows"]])
+    count = f"{found['samples']} samples of each of {len(found['rows'])} embedded test frames."
+    return f"{rows}\n\n{count} {provenance_line(found)}"
 
 
 if __name__ == "__main__":

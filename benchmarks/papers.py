@@ -21,17 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import _figures as figures
-from _common import (
-    SHARED,
-    numbers,
-    provenance,
-    provenance_line,
-    set_threads,
-    table,
-    weights_label,
-    write_json,
-)
-from _scoring import GENERAL, Column, Drawn, Row, TestSet, load_test_set, table_header, table_rows
+from _common import SHARED, numbers, provenance, set_threads, weights_label, write_json
+from _scoring import COLUMNS, GENERAL, Column, Drawn, Row, TestSet, experiment_text, load_test_set
 
 import bmzoo
 from bmzoo.backends.backmapper import Backmapper
@@ -48,15 +39,6 @@ SHAPES = (
     "packing/g_inter[C-C]",
     "energetics/lj",
 )  # fmt: skip
-LJ = (
-    Column("LJ W1 kJ/mol", "energetics/lj_w1", digits=1),
-    Column("LJ tail %", "energetics/lj_tail", "percent", 2),
-)
-BACKBONE = (
-    Column("angle C-C-C", "distributions/angle_jsd[C-C-C]"),
-    Column("dihedral C-C-C-C", "distributions/proper_jsd[C-C-C-C]"),
-)
-DIVERSITY = Column("diversity", "ensemble/diversity", digits=2)
 
 
 class Experiment:
@@ -86,14 +68,8 @@ class Experiment:
         self.say(f"{what}: {drawn.seconds:.3g} s a frame")
         return drawn
 
-    def finish(
-        self, rows: Sequence[Row], columns: Sequence[Column], tests: Sequence[TestSet], weights: Any
-    ) -> None:
+    def finish(self, rows: Sequence[Row], tests: Sequence[TestSet], weights: Any) -> None:
         """Prints the table, and writes the results."""
-        lines = []
-        for state in dict.fromkeys(row.state for row in rows):
-            lines += table_rows([row for row in rows if row.state == state], columns)
-        print(table(table_header(columns), lines))
         system = tests[0].system
         labels = {
             name: weights_label(self.options.backend, folder, system)
@@ -102,14 +78,10 @@ class Experiment:
         text = ", ".join(f"{k}={v}" if k else v for k, v in labels.items())
         made = provenance(seed=self.options.seed, threads=self.threads, weights=text)
         sources = {found.system.state: found.source for found in tests}
-        part = f"; the first {self.options.molecules} molecules of each" if self.options.molecules else ""
-        print("\n" + "; ".join(f"{state}: {source}" for state, source in sources.items()) + f"{part}.")
-        for note in dict.fromkeys(f"{row.state} {row.name}: {note}" for row in rows for note in row.notes):
-            print(note)
-        print(provenance_line(made))
-        path = self.options.output / f"{self.name}.json"
         found = {"experiment": self.name, **made, "test_sets": sources, "molecules": self.options.molecules}
-        write_json(path, {**found, "rows": [row.as_dict() for row in rows]})
+        found["rows"] = [row.as_dict() for row in rows]
+        print(experiment_text(found))
+        write_json(self.options.output / f"{self.name}.json", found)
 
     def figure(self, suffix: str = "") -> Path:
         return Path(self.options.output) / f"{self.name}{suffix}.svg"
@@ -141,7 +113,7 @@ def _compared(run: Experiment, states: Sequence[str]) -> None:
         title = f"Polystyrene at {state[:-1]} K"
         figures.distributions(run.figure(suffix), sides, SHAPES, title)
         rows += found
-    run.finish(rows, GENERAL, sets, {"": weights})
+    run.finish(rows, sets, {"": weights})
 
 
 def chemistry(run: Experiment) -> None:
@@ -163,7 +135,7 @@ def chemistry(run: Experiment) -> None:
     sides = {row.name: row.histograms for row in rows}
     title = "Polystyrene from octane and cumene"
     figures.distributions(run.figure(), sides, panels, title, tails=["energetics/lj"])
-    run.finish(rows, (*GENERAL, *BACKBONE, *LJ), [tests], named)
+    run.finish(rows, [tests], named)
 
 
 def order(run: Experiment) -> None:
@@ -176,10 +148,10 @@ def order(run: Experiment) -> None:
             model = run.model(tests, folder, f"sweeps={sweeps}")
             what = f"{name}, {sweeps} sweep{'s' * (sweeps != 1)}"
             rows.append(tests.score(what, run.draw(tests, model, what), order=name, sweeps=sweeps))
-    columns = (*GENERAL, *LJ)
+    columns = COLUMNS[run.name]
     left_out = ("bond RMSE nm", "E improper", "CG RMSD nm", "LJ W1 kJ/mol")
     _curves(run, rows, [c for c in columns if c.label not in left_out], "order", "sweeps", "Gibbs sweeps")
-    run.finish(rows, columns, [tests], named)
+    run.finish(rows, [tests], named)
 
 
 def choice(run: Experiment) -> None:
@@ -199,14 +171,14 @@ def choice(run: Experiment) -> None:
         if spread is not None:
             row.scores["ensemble/diversity"] = spread
         rows.append(row)
-    columns = (*GENERAL, *LJ, DIVERSITY)
+    columns = COLUMNS[run.name]
     left_out = ("bond RMSE nm", "g(r)", "CG RMSD nm", "right hand %", "LJ W1 kJ/mol")
     shown = [c for c in columns if c.label not in left_out]
     # All choices among one candidate are the plain one.
     plain = rows[0]
     again = [_renamed(plain, choice=how) for how in ("lowest", "boltzmann")]
     _curves(run, [*again, *rows[1:]], shown, "choice", "candidates", "candidates", logarithmic_x=True)
-    run.finish(rows, columns, [tests], {"": run.options.weights})
+    run.finish(rows, [tests], {"": run.options.weights})
 
 
 def steps(run: Experiment) -> None:
@@ -228,7 +200,7 @@ def steps(run: Experiment) -> None:
     left_out = ("CG RMSD nm", "right hand %")
     shown = [c for c in GENERAL if c.label not in left_out]
     _curves(run, rows, shown, "integrator", "steps", "steps", logarithmic_x=True)
-    run.finish(rows, GENERAL, [tests], {"": run.options.weights})
+    run.finish(rows, [tests], {"": run.options.weights})
 
 
 def _renamed(row: Row, **setting: Any) -> Row:

@@ -74,12 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows.append(row)
     label = weights_label(backend, options.weights, system)
     made = provenance(seed=options.seed, threads=threads, weights=label)
-    print(report(rows))
-    for setting in options.settings:
-        print(f"With {setting}.")
-    print("\n" + provenance_line(made))
+    found = {"backend": backend, "settings": options.settings, "rows": rows, **made}
+    print(speed_text(found))
     if options.output:
-        found = {"backend": backend, "settings": options.settings, "rows": rows, **made}
         write_json(options.output / "speed.json", found)
 
 
@@ -173,6 +170,12 @@ def report(rows: Sequence[dict[str, Any]]) -> str:
         times = ", ".join(f"{p:g} ({name}; {rate / p:.0f} times)" for name, p in PUBLISHED.items())
         lines.append(f"Published program, same machine: {times}.")
     return "\n".join(lines)
+
+
+def speed_text(found: dict[str, Any]) -> str:
+    """Table and provenance of the JSON, in markdown."""
+    settings = [f"With {setting}." for setting in found["settings"]]
+    return " ".join([report(found["rows"]), *settings, provenance_line(found)])
 
 
 if __name__ == "__main__":

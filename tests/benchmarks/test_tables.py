@@ -1,0 +1,56 @@
+"""The documentation's tables are what the committed results give."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from bmzoo.benchmark.results import Results, Row
+from bmzoo.errors import InputError
+
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    return importlib.import_module("tables")
+
+
+def test_tables_are_those_of_their_results(tables: ModuleType) -> None:
+    found = {page.name for page in tables.pages() if tables.BLOCK.search(page.read_text())}
+    assert {"voxel_gan.md", "equivariant.md"} <= found
+    tables.main(["--check"])
+
+
+def test_stale_tables_are_found_and_rewritten(
+    tables: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, folder in (("ROOT", tmp_path), ("RESULTS", tmp_path / "kept")):
+        monkeypatch.setattr(tables, name, folder)
+    score = {"value": 0.5, "floor": 0.5, "ratio": 1.0, "stderr": 0.01, "unit": "", "n": 9, "note": ""}
+    cost = {"seconds": 16.0, "atoms_per_second": 1.0, "peak_memory_mb": 1.0}
+    scores = {"detectability/c2st_auc": score}
+    row = Row("adp", "300K", "test", "fragments", "", "none", 7, 4, 2, 22, **cost, scores=scores)
+    results = Results({"seed": 7, "output": "secret"}, [row])
+    results.write(tmp_path / "results.json")
+    tables.main(["--add", str(tmp_path / "results.json")])
+    name = capsys.readouterr().out.strip()
+    assert name.startswith(f"kept/{results.created[:10]}")
+    assert "secret" not in (tmp_path / name).read_text()
+
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n<!-- table: {name} -->\nold\n<!-- end -->\nafter\n")
+    with pytest.raises(SystemExit):
+        tables.main(["--check"])
+    assert "old" in page.read_text()
+    tables.main([])
+    assert "| adp:300K | fragments | none | 0.5 [0.5] |" in page.read_text()
+    assert "seed 7" in page.read_text()
+    tables.main(["--check"])
+    page.write_text("<!-- table: nothing.json -->\n<!-- end -->\n")
+    with pytest.raises(InputError, match=r"nothing\.json"):
+        tables.main(["--check"])
