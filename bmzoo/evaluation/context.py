@@ -93,7 +93,7 @@ class Context:
     @cached_property
     def like_atoms(self) -> LikeAtoms:
         """By which like atoms of all frames are numbered alike."""
-        return LikeAtoms(self.topology.graph)
+        return LikeAtoms(self.topology)
 
     @cached_property
     def bonds(self) -> Terms:

@@ -78,7 +78,7 @@ class Material:
     def _frames(self, wanted: range) -> Iterator[Frame]:
         frames = Trajectory(self.path).frames(wanted.start, wanted.stop, wanted.step)
         frames = set_apart(frames, self.runs, self.interval)
-        like_atoms, n_atoms = LikeAtoms(self.topology.graph), self.topology.n_atoms
+        like_atoms, n_atoms = LikeAtoms(self.topology), self.topology.n_atoms
         for frame in whole_molecules(frames, self.topology, beads=False):
             atoms = like_atoms.same_hands(frame.positions.reshape(-1, n_atoms, 3))
             yield frame.with_positions(atoms.reshape(-1, 3))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bmzoo.molecules.graph import MolecularGraph
+from bmzoo.molecules.topology import Topology
 
 Real = TypeVar("Real", bound=np.floating)
 Ints = NDArray[np.int64]
@@ -37,14 +38,17 @@ class LikeAtoms:
     :meth:`same_sides` is about flat groups: the two edges of a phenyl ring, the oxygens of a carboxylate.
     Turned by half a circle such a group is what it was but for numbers, and short runs keep the numbers
     that they began with. Numbers may change from frame to frame here: not for velocities.
+
+    Atoms that count differently for the beads are not alike.
     """
 
-    def __init__(self, graph: MolecularGraph) -> None:
+    def __init__(self, topology: Topology) -> None:
+        graph = topology.graph
         tetrahedral = [atom for atom, near in enumerate(graph.neighbours) if len(near) == 4]
         flat = [atom for atom, near in enumerate(graph.neighbours) if len(near) == 3]
-        by_size = sorted((x for atom in tetrahedral for x in _exchanges(graph, atom)), key=_n_moved)
+        by_size = sorted((x for atom in tetrahedral for x in _exchanges(topology, atom)), key=_n_moved)
         self._hands = by_size[::-1]
-        sides = {x.order.tobytes(): x for atom in reversed(flat) for x in _exchanges(graph, atom)}
+        sides = {x.order.tobytes(): x for atom in reversed(flat) for x in _exchanges(topology, atom)}
         self._sides = list(sides.values())  # a ring that has an atom at either end is exchanged once
 
     def same_hands(self, positions: NDArray[Real]) -> NDArray[Real]:
@@ -66,12 +70,12 @@ def _exchanged(positions: NDArray[Real], exchanges: list[Exchange]) -> NDArray[R
     return found
 
 
-def _exchanges(graph: MolecularGraph, centre: int) -> list[Exchange]:
+def _exchanges(topology: Topology, centre: int) -> list[Exchange]:
     """At most one: of the last two like neighbours, smallest branches first."""
-    found = []
+    graph, mapping, found = topology.graph, topology.mapping, []
     for pair in combinations(graph.neighbours[centre], 2):
         order, plane = _order(graph, centre, *pair), _plane(graph, centre, pair)
-        if order is not None and len(plane) == 2:
+        if order is not None and len(plane) == 2 and mapping.treats_alike(order):
             found.append(Exchange((*plane, centre, *pair), order))
     smallest = min(map(_n_moved, found), default=0)
     return [x for x in found if _n_moved(x) == smallest][-1:]

@@ -147,6 +147,11 @@ class Mapping:
         beads = self.matrix @ wide
         return beads.reshape(self.n_beads, -1, 3).transpose(1, 0, 2).reshape(-1, 3)
 
+    def treats_alike(self, order: NDArray[np.int64]) -> bool:
+        """Whether atoms may be numbered in this order and no bead sees it; ``(n_atoms,)``."""
+        away = abs(self.weights[:, order] - self.weights)
+        return bool((self.owners[order] == self.owners).all() and away.max() <= 1e-9 * self.weights.max())
+
     def unmapped(self, graph: MolecularGraph) -> NDArray[np.int64]:
         """Heavy atoms without weight in any bead: the beads say little about where they are."""
         counted = np.asarray(abs(self.weights).sum(axis=0)).ravel() > 0

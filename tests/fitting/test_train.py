@@ -61,7 +61,7 @@ def test_like_atoms_are_numbered_alike() -> None:
     """Octane's molecules were built with either hand of a CH2, which is nothing to learn."""
     (material,) = load_material(read_run_config({"backend": "linear", "system": "octane"})[1])
     graph = material.topology.graph
-    like = LikeAtoms(graph)
+    like = LikeAtoms(material.topology)
     for frame in (next(material.training_pairs()).atomistic, material.held_out_frames()[0]):
         atoms = frame.positions.reshape(-1, graph.n_atoms, 3)
         assert like.same_hands(atoms) is atoms

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
-from bmzoo.molecules.graph import MolecularGraph
 from bmzoo.molecules.labels import LikeAtoms
+from bmzoo.molecules.mapping import Mapping
+from bmzoo.molecules.topology import Topology
 from bmzoo.systems import load_system
 
 
-def one_frame(name: str) -> tuple[MolecularGraph, np.ndarray]:
+def one_frame(name: str) -> tuple[Topology, np.ndarray]:
     system = load_system(name)
     assert system.reference is not None
-    graph = system.topology.graph
-    atoms = next(system.reference.frames("test", 0, 1)).positions.reshape(-1, graph.n_atoms, 3)
-    return graph, atoms
+    topology = system.topology
+    atoms = next(system.reference.frames("test", 0, 1)).positions.reshape(-1, topology.n_atoms, 3)
+    return topology, atoms
+
+
+def one_bead(topology: Topology) -> Topology:
+    """The same molecule, every atom alike to the mapping."""
+    weights = csr_array(topology.graph.masses[None])
+    owners = np.zeros(topology.n_atoms, dtype=np.int64)
+    mapping = Mapping("one", ("A",), ("A",), weights, owners, np.zeros((0, 2), dtype=np.int64))
+    return replace(topology, mapping=mapping)
 
 
 @pytest.mark.parametrize("name", ["adp", "cln", "octane"])
 def test_exchanged_hydrogens_are_numbered_back(name: str) -> None:
-    graph, atoms = one_frame(name)
-    like = LikeAtoms(graph)
+    topology, atoms = one_frame(name)
+    graph, like = topology.graph, LikeAtoms(one_bead(topology))
     known = like.same_hands(atoms)
     assert like.same_hands(known) is known
     exchanged = known.copy()
@@ -41,8 +53,9 @@ def test_exchanged_hydrogens_are_numbered_back(name: str) -> None:
 
 def test_methyls_of_an_isopropyl_have_a_hand() -> None:
     """Mirror images of cumene are one molecule."""
-    graph, atoms = one_frame("cumene")
-    like = LikeAtoms(graph)
+    topology, atoms = one_frame("cumene")
+    topology = one_bead(topology)
+    graph, like = topology.graph, LikeAtoms(topology)
     known, mirrored = (like.same_hands(x) for x in (atoms, atoms * [-1, 1, 1]))
     (centre,) = (a for a, near in enumerate(graph.neighbours) if sum(graph.degrees[near,] == 4) == 2)
     a, b, c, d = graph.neighbours[centre]
@@ -57,8 +70,8 @@ def test_methyls_of_an_isopropyl_have_a_hand() -> None:
 
 def test_rotations_of_a_methyl_group_stay() -> None:
     """The three hydrogens may be anywhere on their circle, in this order."""
-    graph, atoms = one_frame("adp")
-    like = LikeAtoms(graph)
+    topology, atoms = one_frame("adp")
+    graph, like = topology.graph, LikeAtoms(topology)
     atoms = like.same_hands(atoms)
     near = next(n for n in graph.neighbours if len(n) == 4)
     hydrogens = [a for a in near if graph.is_hydrogen[a]]
@@ -71,8 +84,8 @@ def test_rotations_of_a_methyl_group_stay() -> None:
 @pytest.mark.parametrize(("name", "groups"), [("sps", 10), ("cumene", 1), ("cln", 5), ("adp", 0)])
 def test_flat_groups_turned_by_half_a_circle(name: str, groups: int) -> None:
     """Phenyl rings, two tyrosines, three carboxylates; the indole has no such axis."""
-    graph, atoms = one_frame(name)
-    like = LikeAtoms(graph)
+    topology, atoms = one_frame(name)
+    graph, like = topology.graph, LikeAtoms(topology)
     orders = [exchange.order for exchange in like._sides]
     assert len(orders) == groups
     known = like.same_sides(atoms)
@@ -81,3 +94,13 @@ def test_flat_groups_turned_by_half_a_circle(name: str, groups: int) -> None:
         bonds = {tuple(sorted(bond)) for bond in order[graph.bonds].tolist()}
         assert bonds == set(map(tuple, graph.bonds.tolist()))
         np.testing.assert_array_equal(like.same_sides(atoms[:, order]), known)
+
+
+@pytest.mark.parametrize("name", ["octane", "cumene", "sps"])
+def test_beads_stay_where_they_are(name: str) -> None:
+    """Of a methyl group one hydrogen may count for two beads, and cumene's methyls lie in different ones."""
+    topology, atoms = one_frame(name)
+    like, flat = LikeAtoms(topology), atoms.reshape(-1, 3)
+    for numbered in (like.same_hands, like.same_sides):
+        moved = numbered(atoms).reshape(-1, 3)
+        np.testing.assert_allclose(topology.mapping.apply(moved), topology.mapping.apply(flat), atol=1e-6)
