@@ -85,7 +85,7 @@ def benchmark_text(results: Results) -> str:
 
 
 def kept(source: Path) -> Path:
-    """A copy among the committed results, named after its date and processor.
+    """A copy among the committed results, named after its date and processor, without scores of single classes.
 
     Raises:
         InputError: no results of a benchmark.
@@ -96,6 +96,8 @@ def kept(source: Path) -> Path:
     target = RESULTS / f"{results.created[:10]}-{processor}.json"
     data: dict[str, Any] = results.as_dict()
     data["settings"].pop("output", None)
+    for row in data["rows"]:
+        row["scores"] = {key: score for key, score in row["scores"].items() if "[" not in key}
     target.write_text(json.dumps(data, separators=(",", ":")) + "\n")
     return target
 

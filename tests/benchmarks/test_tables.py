@@ -33,14 +33,16 @@ def test_stale_tables_are_found_and_rewritten(
         monkeypatch.setattr(tables, name, folder)
     score = {"value": 0.5, "floor": 0.5, "ratio": 1.0, "stderr": 0.01, "unit": "", "n": 9, "note": ""}
     cost = {"seconds": 16.0, "atoms_per_second": 1.0, "peak_memory_mb": 1.0}
-    scores = {"detectability/c2st_auc": score}
+    scores = {"detectability/c2st_auc": score, "distributions/angle_jsd[C-C-H]": score}
     row = Row("adp", "300K", "test", "fragments", "", "none", 7, 4, 2, 22, **cost, scores=scores)
     results = Results({"seed": 7, "output": "secret"}, [row])
     results.write(tmp_path / "results.json")
     tables.main(["--add", str(tmp_path / "results.json")])
     name = capsys.readouterr().out.strip()
     assert name.startswith(f"kept/{results.created[:10]}")
-    assert "secret" not in (tmp_path / name).read_text()
+    kept = (tmp_path / name).read_text()
+    assert "secret" not in kept
+    assert "C-C-H" not in kept
 
     page = tmp_path / "README.md"
     page.write_text(f"before\n<!-- table: {name} -->\nold\n<!-- end -->\nafter\n")
