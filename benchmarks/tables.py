@@ -85,7 +85,7 @@ def benchmark_text(results: Results) -> str:
 
 
 def kept(source: Path) -> Path:
-    """A copy among the committed results, named after its date and processor, without scores of single classes.
+    """A copy among the committed results, named after date and processor, without scores of single classes.
 
     Raises:
         InputError: no results of a benchmark.
