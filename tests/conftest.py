@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # side by side, one thread each: read by torch and OpenMM when they are imported
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENMM_CPU_THREADS": "1"}
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
