@@ -39,9 +39,9 @@ class FitSettings:
         seed: of weights, splits and batches.
     """
 
-    steps: int = 6000
-    batch: int = 256
-    learning_rate: float = 2e-3
+    steps: int = 2400
+    batch: int = 128
+    learning_rate: float = 4e-3
     weight_decay: float = 1e-4
     held_out: float = 0.1
     seed: int = 0
