@@ -1,7 +1,7 @@
 """The coarse-grained models of adp and cln against the mapped reference.
 
-``python benchmarks/cg_model.py adp`` (or ``cln``) compares the embedded trajectories, or those of ``--trajectory``
-(made by ``bmzoo simulate-cg``), with the beads of the training frames: bonds, angles, torsions and
+``python benchmarks/cg_model.py adp`` (or ``cln``) compares the embedded trajectories, or those of
+``--trajectory`` (made by ``bmzoo simulate-cg``), with the beads of the training frames: bonds, angles, torsions and
 distances, the (phi, psi) surface and its basins or TICA of the distances, slow processes. Floors are the
 same scores between training and test frames, which come from independent walks.
 """
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _common import provenance, provenance_line, set_threads, table, write_json
 from numpy.typing import NDArray
 
-from _common import provenance, provenance_line, set_threads, table, write_json
 from bmzoo.coarse.force_field import load_force_field, shipped_force_fields
 from bmzoo.evaluation.histograms import jsd
 from bmzoo.evaluation.landscape import BASINS, GRID, fit_tica, nearest_basin
@@ -34,7 +34,9 @@ CLUSTERS = 10
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("system", choices=("adp", "cln"))
-    parser.add_argument("--trajectory", type=Path, help="npz or xtc of simulate-cg; its record stands beside it")
+    parser.add_argument(
+        "--trajectory", type=Path, help="npz or xtc of simulate-cg; its record stands beside it"
+    )
     parser.add_argument("--output", type=Path, default=Path("docs/cg_simulations"), help="folder of results")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
@@ -48,7 +50,9 @@ def main() -> None:
     }
     results = compare(system, sides) | {"simulation": record}
     label = f"cg force field {options.system}" if options.system in shipped_force_fields() else "none"
-    results["provenance"] = provenance(seed=record.get("settings", {}).get("seed", 0), threads=threads, weights=label)
+    results["provenance"] = provenance(
+        seed=record.get("settings", {}).get("seed", 0), threads=threads, weights=label
+    )
     options.output.mkdir(parents=True, exist_ok=True)
     write_json(options.output / f"{options.system}.json", results)
     draw(system, sides, options.output / f"{options.system}.svg")
@@ -109,7 +113,9 @@ def internal(model: Any, positions: Floats) -> dict[str, Floats]:
     """Internal coordinates by name: nm, degrees."""
     import torch
 
-    found = {k: v.numpy() for k, v in model.priors.measure(torch.as_tensor(positions, dtype=torch.float64)).items()}
+    found = {
+        k: v.numpy() for k, v in model.priors.measure(torch.as_tensor(positions, dtype=torch.float64)).items()
+    }
     return {
         f"{kind[:-1]} {number + 1}": column if kind in ("bonds", "pairs") else np.degrees(column)
         for kind, columns in found.items()
@@ -140,7 +146,10 @@ def phi_psi(system: System, sides: dict[str, list[Floats]], values: dict[str, An
         radians = np.radians(surface)
         rows = np.concatenate([np.sin(radians), np.cos(radians)], axis=1)
         timescales[side] = slow(_cut(rows, [len(r) for r in sides[side]]), LAG[system.name])
-    replicas = [nearest_basin(s) for s in _cut(torsion_surface(values["simulated"]), [len(r) for r in sides["simulated"]])]
+    replicas = [
+        nearest_basin(s)
+        for s in _cut(torsion_surface(values["simulated"]), [len(r) for r in sides["simulated"]])
+    ]
     shares = np.array([np.bincount(r, minlength=len(BASINS)) / len(r) for r in replicas])
     found["surface"] = {
         "jsd": float(jsd(grids["train"], grids["simulated"])),
@@ -173,7 +182,8 @@ def tica(system: System, sides: dict[str, list[Floats]], values: dict[str, Any])
     grids = {side: np.histogram2d(*p.T, axes)[0].ravel() for side, p in points.items()}
     model = KMeans(CLUSTERS, n_init=3, random_state=0).fit(points["train"])
     clusters = {
-        side: np.bincount(model.predict(p), minlength=CLUSTERS).astype(np.float64) for side, p in points.items()
+        side: np.bincount(model.predict(p), minlength=CLUSTERS).astype(np.float64)
+        for side, p in points.items()
     }
     outside = float(np.mean(np.any((points["simulated"] < low) | (points["simulated"] > high), axis=1)))
     return {
@@ -230,7 +240,15 @@ def draw(system: System, sides: dict[str, list[Floats]], path: Path) -> None:
             train = values["train"][name]
             limits = (-180, 180) if name.startswith("torsion") else (train.min(), train.max())
             axis.hist(train, BINS, limits, density=True, color=REFERENCE, alpha=0.5, label="reference")
-            axis.hist(values["simulated"][name], BINS, limits, density=True, histtype="step", color="#D55E00", label="CG model")
+            axis.hist(
+                values["simulated"][name],
+                BINS,
+                limits,
+                density=True,
+                histtype="step",
+                color="#D55E00",
+                label="CG model",
+            )
             axis.set_title(name)
             axis.set_yticks([])
         flat[0].legend(fontsize=6)
@@ -241,7 +259,14 @@ def draw(system: System, sides: dict[str, list[Floats]], path: Path) -> None:
         else:
             axis = flat[len(names)]
             axis.hist(gyration(pooled["train"]), BINS, (0.4, 1.2), density=True, color=REFERENCE, alpha=0.5)
-            axis.hist(gyration(pooled["simulated"]), BINS, (0.4, 1.2), density=True, histtype="step", color="#D55E00")
+            axis.hist(
+                gyration(pooled["simulated"]),
+                BINS,
+                (0.4, 1.2),
+                density=True,
+                histtype="step",
+                color="#D55E00",
+            )
             axis.set_title("radius of gyration, nm")
         for axis in flat[len(names) + (2 if system.name == "adp" else 1) :]:
             axis.axis("off")
@@ -254,7 +279,12 @@ def report(results: dict[str, Any]) -> None:
     """Tables on standard output."""
     print(provenance_line(results["provenance"]))
     rows = [
-        (name, f"{d['jsd']:.4f}", f"{d['floor']:.4f}", *(f"{m:.4g} ± {s:.3g}" for m, s in zip(d["mean"], d["sd"], strict=True)))
+        (
+            name,
+            f"{d['jsd']:.4f}",
+            f"{d['floor']:.4f}",
+            *(f"{m:.4g} ± {s:.3g}" for m, s in zip(d["mean"], d["sd"], strict=True)),
+        )
         for name, d in results["distributions"].items()
     ]
     print(table(("coordinate", "JSD", "floor", "reference", "CG model"), rows))

@@ -51,7 +51,17 @@ def _root(
 
 
 def _register() -> None:
-    from bmzoo.cli import backmap, benchmark, coarse_grain, data, evaluate, listings, report, simulate_cg, train
+    from bmzoo.cli import (
+        backmap,
+        benchmark,
+        coarse_grain,
+        data,
+        evaluate,
+        listings,
+        report,
+        simulate_cg,
+        train,
+    )
 
     backmap.register(app)
     benchmark.register(app)

@@ -19,7 +19,8 @@ def register(app: typer.Typer) -> None:
 def simulate_cg(
     system: Annotated[str, typer.Argument(help="adp or cln.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="npz (smallest), xtc, dcd, gro or pdb: all replicas in turn.")
+        Path,
+        typer.Option("--output", "-o", help="npz (smallest), xtc, dcd, gro or pdb: all replicas in turn."),
     ],
     replicas: Annotated[int, typer.Option("--replicas", help="Independent trajectories, in one batch.")] = 20,
     frames: Annotated[int, typer.Option("--frames", help="Of each.")] = 4000,
@@ -27,9 +28,7 @@ def simulate_cg(
         float | None,
         typer.Option("--interval", help="ps of coarse-grained time between frames [default: by system]."),
     ] = None,
-    time_step: Annotated[
-        float | None, typer.Option("--time-step", help="ps [default: by system].")
-    ] = None,
+    time_step: Annotated[float | None, typer.Option("--time-step", help="ps [default: by system].")] = None,
     friction: Annotated[float, typer.Option("--friction", help="1/ps.")] = 5.0,
     force_field: Annotated[
         Path | None, typer.Option("--force-field", help="Folder made by train-cg [default: the shipped one].")

@@ -25,7 +25,9 @@ class FastForces:
         self.m = {k: np.ascontiguousarray(v) for k, v in tensors.items() if v.ndim == 2}
         self.n_beads, self.scale, self.cutoff = model.n_beads, model.kt, model.delta.cutoff
         self.sharpness, self.n_layers = model.delta.sharpness, len(model.delta.layers)
-        self.kt = model.kt
+        self.strengths = [self.w[f"priors.{name}_k"] for name in HARMONIC]
+        self.widths = [np.sqrt(k / np.float32(model.kt)) for k in self.strengths]
+        self.repulsion = np.float32(EXPONENT * model.kt)
         self._set_up_vectors(model)
 
     def _set_up_vectors(self, model: CoarseForceField) -> None:
@@ -42,17 +44,18 @@ class FastForces:
         first = len(c.bonds) + len(c.pairs)
         rows = np.concatenate([unit[j] - unit[i], model.priors.differences.numpy()[first:]])
         counts = [len(i), len(c.angles), len(c.angles), *[len(c.torsions) + len(c.impropers)] * 3]
-        self.differences, self.ends = rows, np.cumsum(counts)[:-1]
+        self.differences, self.ends = rows, _slices(counts)
         self.from_i, self.from_j = np.ascontiguousarray(unit[i].T), np.ascontiguousarray(unit[j].T)
         sizes = [getattr(model.priors, f"{name}_k").shape[0] for name in HARMONIC]
-        self.parts = np.cumsum([*sizes, len(c.torsions)])
+        self.parts = _slices([*sizes, len(c.torsions), len(c.torsions)])
+        self.n_torsions = len(c.torsions)
         self.order = np.arange(1, model.priors.torsions_cosine.shape[-1] + 1, dtype=np.float32)[:, None]
 
     def __call__(self, positions: Floats) -> Floats:
         n = len(positions)
         x = np.ascontiguousarray(positions.transpose(1, 2, 0)).reshape(self.n_beads, -1)
         vectors = (self.differences @ x).reshape(-1, 3, n)
-        line, left, right, first, axis, last = np.split(vectors, self.ends)
+        line, left, right, first, axis, last = (vectors[part] for part in self.ends)
         r = np.sqrt(_dot(line, line))
         theta, *bends = _bend(left, right)
         turn, *twists = _turn(first, axis, last)
@@ -69,26 +72,25 @@ class FastForces:
 
     def _slopes(self, r: Floats, theta: Floats, turn: Floats) -> tuple[Floats, Floats, Floats]:
         """Derivatives of the energy with respect to distances of all pairs, angles, and dihedrals."""
-        w, n_torsions = self.w, self.parts[3] - self.parts[2]
+        w, n_torsions = self.w, self.n_torsions
         gaps = [
             r[self.bonds] - w["priors.bonds_centre"],
             theta - w["priors.angles_centre"],
             turn[n_torsions:] - w["priors.impropers_centre"],
         ]
         gaps[2] -= np.float32(2 * np.pi) * np.round(gaps[2] / np.float32(2 * np.pi))
-        strengths = [w[f"priors.{name}_k"] for name in HARMONIC]
-        widths = [np.sqrt(k / self.kt) for k in strengths]
+        strengths, widths = self.strengths, self.widths
         phi = turn[:n_torsions]
         sine, cosine = np.sin(phi), np.cos(phi)
         coordinates = np.concatenate([*(g * s for g, s in zip(gaps, widths, strict=True)), sine, cosine])
         g_r, g_coordinates = self._network(r, coordinates)
-        g_bonds, g_theta, g_impropers, g_sine, g_cosine = np.split(g_coordinates, self.parts)
+        g_bonds, g_theta, g_impropers, g_sine, g_cosine = (g_coordinates[part] for part in self.parts)
         waves = phi[:, None] * self.order
         series = w["priors.torsions_sine"] * np.cos(waves) - w["priors.torsions_cosine"] * np.sin(waves)
         g_phi = (self.order * series).sum(1) + g_sine * cosine - g_cosine * sine
         g_r[self.bonds] += g_bonds * widths[0] + strengths[0] * gaps[0]
         near = r[self.pairs]
-        g_r[self.pairs] -= (EXPONENT * self.kt) * (w["priors.pairs_sigma"] / near) ** EXPONENT / near
+        g_r[self.pairs] -= self.repulsion * (w["priors.pairs_sigma"] / near) ** EXPONENT / near
         g_turn = np.concatenate([g_phi, g_impropers * widths[2] + strengths[2] * gaps[2]])
         return g_r, g_theta * widths[1] + strengths[1] * gaps[1], g_turn
 
@@ -138,20 +140,27 @@ class FastForces:
         return summed.reshape(self.n_beads, *shape[1:])
 
 
+def _slices(counts: list[int]) -> list[slice]:
+    ends = np.cumsum(counts).tolist()
+    return [slice(end - count, end) for count, end in zip(counts, ends, strict=True)]
+
+
 def _dot(a: Floats, b: Floats) -> Floats:
     return a[:, 0] * b[:, 0] + a[:, 1] * b[:, 1] + a[:, 2] * b[:, 2]
 
 
 def _cross(a: Floats, b: Floats) -> Floats:
-    (x, y, z), (u, v, w) = a.swapaxes(0, 1), b.swapaxes(0, 1)
-    return np.stack([y * w - z * v, z * u - x * w, x * v - y * u], axis=1)
+    found = np.empty_like(a)
+    for k, (one, other) in enumerate(((1, 2), (2, 0), (0, 1))):
+        found[:, k] = a[:, one] * b[:, other] - a[:, other] * b[:, one]
+    return found
 
 
 def _bend(left: Floats, right: Floats) -> tuple[Floats, Floats, Floats]:
     """Angles between vectors and their gradients with respect to both."""
     a, b = np.sqrt(_dot(left, left)), np.sqrt(_dot(right, right))
     cosine = _dot(left, right) / (a * b)
-    held = np.clip(cosine, -STRAIGHT, STRAIGHT)
+    held = np.minimum(np.maximum(cosine, -STRAIGHT), STRAIGHT)
     slope = np.where(cosine == held, -1 / np.sqrt(1 - held * held), 0)
     one, other = (left / a[:, None], right / b[:, None])
     c = cosine[:, None]
@@ -172,4 +181,9 @@ def _turn(first: Floats, axis: Floats, last: Floats) -> tuple[Floats, Floats, Fl
     phi = np.arctan2(length * _dot(first, after), _dot(before, after))
     to_first, to_last = before / _dot(before, before)[:, None], after / _dot(after, after)[:, None]
     along = (_dot(first, axis) / length)[:, None], (_dot(last, axis) / length)[:, None]
-    return phi, length[:, None] * to_first, -(along[0] * to_first + along[1] * to_last), length[:, None] * to_last
+    return (
+        phi,
+        length[:, None] * to_first,
+        -(along[0] * to_first + along[1] * to_last),
+        length[:, None] * to_last,
+    )

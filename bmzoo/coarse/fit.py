@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bmzoo.coarse.force_data import ForceData, load_force_data
+from bmzoo.coarse.force_data import load_force_data
 from bmzoo.coarse.force_field import CoarseForceField, NetworkSize, forces_of, temperature_of
 from bmzoo.errors import InputError
 from bmzoo.frames.datasets import split_runs

@@ -45,7 +45,9 @@ def load_force_data(system: System, split: str = "train") -> ForceData:
     topology, reference = system.topology, reference_of(system)
     field = topology.force_field
     if system.periodic or field is None:
-        raise InputError(f"force matching wants one molecule with a force field and no box, not {system.name}")
+        raise InputError(
+            f"force matching wants one molecule with a force field and no box, not {system.name}"
+        )
     atoms = np.stack([frame.positions for frame in reference.frames(split)])
     stored = "forces" in reference.split(split)
     forces = reference.forces(split) if stored else _computed(topology, reference, split)
@@ -54,9 +56,7 @@ def load_force_data(system: System, split: str = "train") -> ForceData:
     mapped = np.einsum("ba,nax->nbx", force_map(beads, groups, forces), forces, optimize=True)
     positions = atoms[:, beads].astype(np.float64)
     positions -= positions.mean(axis=1, keepdims=True)
-    return ForceData(
-        positions.astype(np.float32), mapped.astype(np.float32), reference.runs(split), stored
-    )
+    return ForceData(positions.astype(np.float32), mapped.astype(np.float32), reference.runs(split), stored)
 
 
 def reference_of(system: System) -> Reference:
@@ -66,7 +66,9 @@ def reference_of(system: System) -> Reference:
         InputError: if it has none.
     """
     if system.reference is None:
-        raise InputError(f"{system.name}:{system.state} has no reference frames; make some with bmzoo data build")
+        raise InputError(
+            f"{system.name}:{system.state} has no reference frames; make some with bmzoo data build"
+        )
     return system.reference
 
 

@@ -45,9 +45,7 @@ class CoarseForceField(nn.Module):
         self.n_beads = mapping.n_beads
         self.kt = GAS_CONSTANT * temperature_of(system)
         self.priors = Priors(mapping)
-        self.delta = DeltaEnergy(
-            mapping.n_beads, self.priors.n_scaled, **asdict(size), scale=self.kt
-        )
+        self.delta = DeltaEnergy(mapping.n_beads, self.priors.n_scaled, **asdict(size), scale=self.kt)
 
     def forward(self, positions: Tensor) -> Tensor:
         values = self.priors.measure(positions)
@@ -58,9 +56,7 @@ class CoarseForceField(nn.Module):
         return self.delta(positions, self.priors.scaled(self.priors.measure(positions)))
 
 
-def forces_of(
-    energy: Callable[[Tensor], Tensor], positions: Tensor, *, create_graph: bool = False
-) -> Tensor:
+def forces_of(energy: Callable[[Tensor], Tensor], positions: Tensor, *, create_graph: bool = False) -> Tensor:
     """``(n_frames, n_beads, 3)`` kJ/mol/nm: minus the gradient of ``energy``."""
     with torch.enable_grad():
         where = positions.detach().requires_grad_()

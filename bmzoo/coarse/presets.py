@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bmzoo.coarse.fit import FitReport, FitSettings, fit_force_field
-from bmzoo.coarse.force_data import reference_of
-from bmzoo.coarse.force_field import NetworkSize, save_force_field
-from bmzoo.coarse.simulate import SimulationSettings
+from bmzoo.coarse.force_data import load_force_data, reference_of
+from bmzoo.coarse.force_field import CoarseForceField, NetworkSize, save_force_field
+from bmzoo.coarse.relative_entropy import refine_torsions
+from bmzoo.coarse.simulate import SimulationSettings, simulate
 from bmzoo.errors import InputError
 from bmzoo.simulation.provenance import environment
 from bmzoo.systems import load_system
@@ -19,17 +21,25 @@ from bmzoo.systems.system import System
 
 @dataclass(frozen=True)
 class Preset:
-    """Of one system: the network, its training, and the default time step and interval, ps."""
+    """Of one system: the network, its training, and the default time step and interval, ps.
 
-    size: NetworkSize = NetworkSize()
-    fit: FitSettings = FitSettings()
-    time_step: float = 0.005
+    ``refinement`` is the simulation that the populations of torsions are refined on; ``None`` leaves
+    them as force matching gives them.
+    """
+
+    size: NetworkSize = field(default_factory=NetworkSize)
+    fit: FitSettings = field(default_factory=FitSettings)
+    time_step: float = 0.00625
     interval: float = 0.25
+    refinement: SimulationSettings | None = None
 
+
+DISCARD = 40
+"""Frames at the start of every replica that refinement leaves out."""
 
 PRESETS = {
-    "adp": Preset(),
-    "cln": Preset(NetworkSize(cutoff=1.2), FitSettings(steps=300, learning_rate=2e-3), 0.01, 0.5),
+    "adp": Preset(refinement=SimulationSettings(24, 1100, interval=0.25, time_step=0.005, seed=1)),
+    "cln": Preset(NetworkSize(cutoff=1.2), FitSettings(steps=300, learning_rate=2e-3), 0.01, 0.25),
 }
 
 
@@ -59,6 +69,19 @@ def settings_for(
     )
 
 
+def refine(
+    system: System, model: CoarseForceField, settings: SimulationSettings, report: Callable[[str], None]
+) -> float:
+    """Simulates and refines the torsions of ``model``; returns the effective share of the frames."""
+    data = load_force_data(system)
+    with TemporaryDirectory() as work:
+        found = simulate(system, model, settings, Path(work) / "run")
+    simulated = found.positions[:, DISCARD:].reshape(-1, model.n_beads, 3)
+    share = refine_torsions(model, data.positions, simulated)
+    report(f"torsions refined on {len(simulated)} simulated frames, effective share {share:.2f}")
+    return share
+
+
 def train(
     system: str,
     output: Path,
@@ -78,6 +101,9 @@ def train(
     preset = PRESETS.get(found.name, Preset())
     settings = replace(preset.fit, seed=seed, steps=preset.fit.steps if steps is None else steps)
     model, losses = fit_force_field(found, preset.size, settings, report)
+    share = None
+    if preset.refinement is not None:
+        share = refine(found, model, replace(preset.refinement, seed=seed + 1), report)
     save_force_field(output, model, found)
     split = reference_of(found).split("train")
     record = {
@@ -85,6 +111,7 @@ def train(
         "data": {key: split[key] for key in ("file", "sha256", "forces_sha256") if key in split},
         "settings": asdict(settings),
         "losses": asdict(losses),
+        "refinement": None if share is None else asdict(preset.refinement) | {"effective_share": share},
     } | environment(("torch", "numpy", "openmm"))
     (output / "training.json").write_text(json.dumps(record, indent=1) + "\n")
     return losses

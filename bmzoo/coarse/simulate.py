@@ -56,7 +56,7 @@ class SimulationSettings:
     replicas: int = 20
     frames: int = 4000
     interval: float = 0.25
-    time_step: float = 0.005
+    time_step: float = 0.00625
     friction: float = FRICTION
     seed: int = 0
     split: str = "train"
@@ -126,7 +126,11 @@ def simulate(
         rng = np.random.default_rng([settings.seed, 1 + number])
         if path.is_file():
             with np.load(path) as data:
-                positions, temperatures, state = data["positions"], data["temperatures"], State(*data["state"])
+                positions, temperatures, state = (
+                    data["positions"],
+                    data["temperatures"],
+                    State(*data["state"]),
+                )
         else:
             if state is None:
                 start = starting_beads(system, settings)
@@ -144,7 +148,7 @@ def simulate(
 
 
 def starting_beads(system: System, settings: SimulationSettings) -> NDArray[np.float32]:
-    """``(n_replicas, n_beads, 3)`` nm: frames drawn evenly from the split, no two alike if there are enough."""
+    """``(n_replicas, n_beads, 3)`` nm: frames drawn evenly from the split, different where it has enough."""
     reference, mapping = reference_of(system), system.topology.mapping
     total = reference.n_frames(settings.split)
     rng = np.random.default_rng([settings.seed, 0])
@@ -168,7 +172,8 @@ def _run_chunk(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64], State]:
     kept, temperatures = [], []
     for _ in range(count):
-        state = langevin.advance(state, steps, rng)
+        with np.errstate(over="ignore", invalid="ignore"):
+            state = langevin.advance(state, steps, rng)
         centred = state.positions - state.positions.mean(axis=1, keepdims=True)
         far = np.abs(centred).max(axis=(1, 2))
         if not (far < LONGEST).all():
@@ -196,7 +201,9 @@ def _claim(work: Path, system: System, model: CoarseForceField, settings: Simula
         work.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(record, indent=1) + "\n")
     except OSError as error:
-        raise InputError(f"cannot write {work}: {error.strerror or error}; choose another --output") from error
+        raise InputError(
+            f"cannot write {work}: {error.strerror or error}; choose another --output"
+        ) from error
 
 
 def fingerprint(model: CoarseForceField) -> str:

@@ -47,9 +47,7 @@ class Coordinates:
 def find_coordinates(mapping: Mapping) -> Coordinates:
     """Terms from the bonds between beads: all angles, one torsion about every inner bond."""
     neighbours = _neighbours(mapping)
-    angles = [
-        (a, centre, b) for centre, near in enumerate(neighbours) for a in near for b in near if a < b
-    ]
+    angles = [(a, centre, b) for centre, near in enumerate(neighbours) for a in near for b in near if a < b]
     torsions = []
     for b, c in mapping.bonds.tolist():
         ends = [[x for x in neighbours[one] if x != other] for one, other in ((b, c), (c, b))]

@@ -28,7 +28,10 @@ def atom_forces(topology: Topology, frames: Iterable[Frame]) -> NDArray[np.float
     from openmm import Context, Platform, VerletIntegrator
 
     context = Context(
-        build_system(topology, 1), VerletIntegrator(0.001), Platform.getPlatformByName("CPU"), {"Threads": "1"}
+        build_system(topology, 1),
+        VerletIntegrator(0.001),
+        Platform.getPlatformByName("CPU"),
+        {"Threads": "1"},
     )
     found = []
     for frame in frames:

@@ -126,7 +126,9 @@ class Reference:
         """
         found: dict[str, Any] | None = self.provenance.get("generalisation")
         if found is None:
-            raise InputError(f"{self.folder} has no frames of a coarse-grained simulation; see bmzoo simulate-cg")
+            raise InputError(
+                f"{self.folder} has no frames of a coarse-grained simulation; see bmzoo simulate-cg"
+            )
         return found
 
     def coarse_frames(self, start: int = 0, stop: int | None = None, step: int = 1) -> Iterator[Frame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from bmzoo.coarse.force_field import (
     save_force_field,
     shipped_force_fields,
 )
+from bmzoo.coarse.relative_entropy import refine_torsions, solve
 from bmzoo.coarse.terms import find_coordinates, torsion_fit
 from bmzoo.errors import InputError
 from bmzoo.frames.datasets import random_rotation
@@ -64,7 +66,9 @@ def test_symmetries(name: str) -> None:
 def test_forces_by_hand_are_those_of_autograd(name: str) -> None:
     model, x = model_of(name), beads(name)
     expected = forces_of(model, x).numpy()
-    np.testing.assert_allclose(FastForces(model)(x.numpy()), expected, rtol=1e-5, atol=1e-5 * abs(expected).max())
+    np.testing.assert_allclose(
+        FastForces(model)(x.numpy()), expected, rtol=1e-5, atol=1e-5 * abs(expected).max()
+    )
 
 
 def test_internal_coordinates() -> None:
@@ -110,3 +114,24 @@ def test_files(tmp_path: Path) -> None:
 def test_shipped(name: str) -> None:
     x = beads(name).float()
     assert forces_of(load_force_field(load_system(name)), x).square().mean().sqrt() < 1500
+
+
+def test_relative_entropy_brings_the_means_to_the_target() -> None:
+    rng = np.random.default_rng(0)
+    model, reference = rng.normal(0.0, 0.6, 20000), rng.normal(0.4, 0.6, 20000)
+    waves, target = (
+        np.stack([f(m * phi) for m in (1, 2) for f in (np.cos, np.sin)], axis=1) for phi in (model, reference)
+    )
+    _, weights = solve(waves, target.mean(axis=0))
+    np.testing.assert_allclose(weights @ waves, target.mean(axis=0), atol=0.02)
+    assert weights @ model == pytest.approx(0.4, abs=0.03)
+
+
+def test_refined_torsions_leave_the_rest_alone() -> None:
+    model = copy.deepcopy(model_of("adp"))
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    x = beads("adp").numpy()
+    assert refine_torsions(model, x, x) == pytest.approx(1.0)
+    refine_torsions(model, x[:20], x)
+    changed = [k for k, v in model.state_dict().items() if not torch.equal(v.double(), before[k].double())]
+    assert changed == ["priors.torsions_cosine", "priors.torsions_sine"]
