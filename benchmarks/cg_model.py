@@ -1,8 +1,8 @@
 """The coarse-grained models of adp and cln against the mapped reference.
 
 ``python benchmarks/cg_model.py adp`` (or ``cln``) compares the embedded trajectories, or those of
-``--trajectory`` (made by ``bmzoo simulate-cg``), with the beads of the training frames: bonds, angles, torsions and
-distances, the (phi, psi) surface and its basins or TICA of the distances, slow processes. Floors are the
+``--trajectory`` (made by ``bmzoo simulate-cg``), with the beads of the training frames: bonds, angles, torsions
+and distances, the (phi, psi) surface and its basins or TICA of the distances, slow processes. Floors are the
 same scores between training and test frames, which come from independent walks.
 """
 

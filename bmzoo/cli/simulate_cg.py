@@ -33,6 +33,10 @@ def simulate_cg(
     force_field: Annotated[
         Path | None, typer.Option("--force-field", help="Folder made by train-cg [default: the shipped one].")
     ] = None,
+    start: Annotated[
+        list[int] | None,
+        typer.Option("--start", help="Training frame to begin with; one a replica [default: drawn]."),
+    ] = None,
     seed: SeedOption = 0,
 ) -> None:
     """Run Langevin dynamics of a system's beads with its force-matched force field.
@@ -48,7 +52,7 @@ def simulate_cg(
     found = load_system(system)
     settings = settings_for(
         found, replicas=replicas, frames=frames, interval=interval, time_step=time_step,
-        friction=friction, seed=seed,
+        friction=friction, seed=seed, starts=start or (),
     )  # fmt: skip
     model = load_force_field(found, force_field)
     with progress_bar(f"{system} beads", frames) as update:

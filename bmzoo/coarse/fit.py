@@ -102,7 +102,7 @@ def fit_force_field(
 
 def prior_forces(model: CoarseForceField, positions: Tensor, batch: int = 4096) -> Tensor:
     """``(n_frames, n_beads, 3)`` kJ/mol/nm."""
-    return torch.cat([forces_of(model.priors, part) for part in positions.split(batch)])
+    return torch.cat([forces_of(model.priors, part) for part in torch.split(positions, batch)])
 
 
 def _train(
@@ -130,7 +130,7 @@ def _train(
         difference = forces_of(model.left, positions[chosen], create_graph=True) - left[chosen]
         loss = difference.square().mean() / unit
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.delta.parameters(), 1.0)
         optimiser.step()
         schedule.step()
@@ -145,10 +145,9 @@ def _train(
 
 def held_out_loss(model: CoarseForceField, positions: Tensor, left: Tensor, batch: int = 4096) -> float:
     """Mean-square difference of the network's forces to what the priors left, (kJ/mol/nm)^2."""
-    total = sum(
-        float((forces_of(model.left, x) - f).square().sum())
-        for x, f in zip(positions.split(batch), left.split(batch), strict=True)
-    )
+    total = 0.0
+    for x, f in zip(torch.split(positions, batch), torch.split(left, batch), strict=True):
+        total += float((forces_of(model.left, x) - f).square().sum())
     return total / left.numel()
 
 

@@ -60,13 +60,13 @@ class Langevin:
         kick = (0.5 * self.time_step / self.masses[:, None]).astype(x.dtype)
         drift = x.dtype.type(0.5 * self.time_step)
         keep = math.exp(-self.friction * self.time_step)
+        damp = x.dtype.type(keep)
         noise = self._thermal((n_steps, *x.shape), x.dtype, rng) * x.dtype.type(math.sqrt(1 - keep**2))
-        keep = x.dtype.type(keep)
         pushes = kick * self.forces(x)
         for push in noise:
             v = v + pushes
             x = x + drift * v
-            middle = keep * v + push
+            middle = damp * v + push
             x = x + drift * middle
             pushes = kick * self.forces(x)
             v = middle + pushes

@@ -27,6 +27,10 @@ class DeltaEnergy(nn.Module):
         scale: kJ/mol of one unit of the read-out; kT is of the right size.
     """
 
+    itself: Tensor
+    others: Tensor
+    centres: Tensor
+
     def __init__(
         self,
         n_beads: int,

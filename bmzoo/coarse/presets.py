@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,6 +52,7 @@ def settings_for(
     time_step: float | None,
     friction: float,
     seed: int,
+    starts: Sequence[int] = (),
 ) -> SimulationSettings:
     """Settings with the system's own time step and interval where these are ``None``.
 
@@ -65,6 +66,7 @@ def settings_for(
         time_step=preset.time_step if time_step is None else time_step,
         friction=friction,
         seed=seed,
+        starts=tuple(starts),
         recorded_interval=reference_of(system).split("train")["interval_ps"] if interval is None else None,
     )
 
@@ -101,9 +103,10 @@ def train(
     preset = PRESETS.get(found.name, Preset())
     settings = replace(preset.fit, seed=seed, steps=preset.fit.steps if steps is None else steps)
     model, losses = fit_force_field(found, preset.size, settings, report)
-    share = None
+    refinement = None
     if preset.refinement is not None:
-        share = refine(found, model, replace(preset.refinement, seed=seed + 1), report)
+        simulated = replace(preset.refinement, seed=seed + 1)
+        refinement = asdict(simulated) | {"effective_share": refine(found, model, simulated, report)}
     save_force_field(output, model, found)
     split = reference_of(found).split("train")
     record = {
@@ -111,7 +114,7 @@ def train(
         "data": {key: split[key] for key in ("file", "sha256", "forces_sha256") if key in split},
         "settings": asdict(settings),
         "losses": asdict(losses),
-        "refinement": None if share is None else asdict(preset.refinement) | {"effective_share": share},
+        "refinement": refinement,
     } | environment(("torch", "numpy", "openmm"))
     (output / "training.json").write_text(json.dumps(record, indent=1) + "\n")
     return losses

@@ -33,6 +33,12 @@ class Priors(nn.Module):
         mapping: bonds between the beads of one molecule.
     """
 
+    differences: Tensor
+    pairs_sigma: Tensor
+    torsions_cosine: Tensor
+    torsions_sine: Tensor
+    kt: Tensor
+
     def __init__(self, mapping: Mapping) -> None:
         super().__init__()
         self.coordinates: Coordinates = find_coordinates(mapping)

@@ -49,6 +49,7 @@ class SimulationSettings:
         friction: 1/ps.
         seed: of starts, velocities and noise.
         split: of the reference that starts are drawn from.
+        starts: frames of the split to start from, one a replica; drawn at random if empty.
         recorded_interval: ps between frames as the output says; by default ``interval``. Coarse-grained
             dynamics is faster than atomistic dynamics: give the atomistic time that an interval stands for.
     """
@@ -60,6 +61,7 @@ class SimulationSettings:
     friction: float = FRICTION
     seed: int = 0
     split: str = "train"
+    starts: tuple[int, ...] = ()
     recorded_interval: float | None = None
 
     def check(self) -> None:
@@ -77,6 +79,8 @@ class SimulationSettings:
             raise InputError(
                 f"--interval {self.interval:g} ps is no multiple of the time step of {self.time_step:g} ps"
             )
+        if self.starts and len(self.starts) != self.replicas:
+            raise InputError(f"{len(self.starts)} --start frames do not fit {self.replicas} --replicas")
         if self.seed < 0:
             raise InputError(f"--seed must not be negative, not {self.seed}")
 
@@ -153,6 +157,10 @@ def starting_beads(system: System, settings: SimulationSettings) -> NDArray[np.f
     total = reference.n_frames(settings.split)
     rng = np.random.default_rng([settings.seed, 0])
     chosen = rng.choice(total, settings.replicas, replace=settings.replicas > total)
+    if settings.starts:
+        chosen = np.array(settings.starts)
+        if chosen.min() < 0 or chosen.max() >= total:
+            raise InputError(f"--start frames must be from 0 to {total - 1}, those of '{settings.split}'")
     beads = {
         frame.index: mapping.apply(frame.positions)
         for k in sorted(set(chosen.tolist()))
@@ -192,7 +200,7 @@ def _claim(work: Path, system: System, model: CoarseForceField, settings: Simula
     record = {
         "system": f"{system.name}:{system.state}",
         "force_field": fingerprint(model),
-        "settings": asdict(settings) | {"recorded_interval": None},
+        "settings": asdict(settings) | {"recorded_interval": None, "starts": list(settings.starts)},
     }
     place = work / "run.json"
     if place.is_file() and json.loads(place.read_text()) != record:
