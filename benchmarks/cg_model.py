@@ -1,9 +1,9 @@
 """The coarse-grained models of adp and cln against the mapped reference.
 
 ``python benchmarks/cg_model.py adp`` (or ``cln``) compares the embedded trajectories, or those of
-``--trajectory`` (made by ``bmzoo simulate-cg``), with the beads of the training frames: bonds, angles, torsions
-and distances, the (phi, psi) surface and its basins or TICA of the distances, slow processes. Floors are the
-same scores between training and test frames, which come from independent walks.
+``--trajectory`` (made by ``bmzoo simulate-cg``), with the beads of the training frames: bonds, angles,
+torsions and distances, the (phi, psi) surface and its basins or TICA of the distances, slow processes.
+Floors are the same scores between training and test frames, which come from independent walks.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def main() -> None:
     threads = set_threads(options.threads)
     system = load_system(options.system)
     simulated, record = read_simulated(system, options.trajectory)
+    made = record["settings"] if isinstance(record["settings"], list) else [record["settings"]]
     sides = {
         "train": mapped(system, "train"),
         "test": mapped(system, "test"),
@@ -50,9 +51,7 @@ def main() -> None:
     }
     results = compare(system, sides) | {"simulation": record}
     label = f"cg force field {options.system}" if options.system in shipped_force_fields() else "none"
-    results["provenance"] = provenance(
-        seed=record.get("settings", {}).get("seed", 0), threads=threads, weights=label
-    )
+    results["provenance"] = provenance(seed=made[0]["seed"], threads=threads, weights=label)
     options.output.mkdir(parents=True, exist_ok=True)
     write_json(options.output / f"{options.system}.json", results)
     draw(system, sides, options.output / f"{options.system}.svg")
@@ -234,16 +233,27 @@ def draw(system: System, sides: dict[str, list[Floats]], path: Path) -> None:
     values = {side: internal(model, x) for side, x in pooled.items()}
     names = [n for n in values["train"] if system.name == "adp" or not n.startswith("pair")]
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(-(-len(names) // 6) + 1, 6, figsize=(13, 1.7 * (len(names) // 6 + 2)))
+        figure, axes = plt.subplots(
+            -(-(len(names) + 2) // 6), 6, figsize=(13, 1.8 * -(-(len(names) + 2) // 6))
+        )
         flat = axes.ravel()
         for axis, name in zip(flat, names, strict=False):
             train = values["train"][name]
             limits = (-180, 180) if name.startswith("torsion") else (train.min(), train.max())
-            axis.hist(train, BINS, limits, density=True, color=REFERENCE, alpha=0.5, label="reference")
+            axis.hist(
+                train,
+                BINS,
+                range=limits,
+                density=True,
+                histtype="stepfilled",
+                color=REFERENCE,
+                alpha=0.5,
+                label="reference",
+            )
             axis.hist(
                 values["simulated"][name],
                 BINS,
-                limits,
+                range=limits,
                 density=True,
                 histtype="step",
                 color="#D55E00",
@@ -254,15 +264,29 @@ def draw(system: System, sides: dict[str, list[Floats]], path: Path) -> None:
         flat[0].legend(fontsize=6)
         if system.name == "adp":
             for axis, side in zip(flat[len(names) :], ("train", "simulated"), strict=False):
-                axis.hist2d(*torsion_surface(values[side]).T, 60, ((-180, 180), (-180, 180)), norm="log")
+                axis.hist2d(
+                    *torsion_surface(values[side]).T,
+                    60,
+                    ((-180, 180), (-180, 180)),
+                    norm="log",
+                    rasterized=True,
+                )
                 axis.set_title(f"phi, psi: {side}")
         else:
             axis = flat[len(names)]
-            axis.hist(gyration(pooled["train"]), BINS, (0.4, 1.2), density=True, color=REFERENCE, alpha=0.5)
+            axis.hist(
+                gyration(pooled["train"]),
+                BINS,
+                range=(0.4, 1.2),
+                density=True,
+                histtype="stepfilled",
+                color=REFERENCE,
+                alpha=0.5,
+            )
             axis.hist(
                 gyration(pooled["simulated"]),
                 BINS,
-                (0.4, 1.2),
+                range=(0.4, 1.2),
                 density=True,
                 histtype="step",
                 color="#D55E00",

@@ -138,7 +138,8 @@ def simulate(
         else:
             if state is None:
                 start = starting_beads(system, settings)
-                state = langevin.advance(langevin.start(start, rng), EQUILIBRATION * settings.steps, rng)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    state = langevin.advance(langevin.start(start, rng), EQUILIBRATION * settings.steps, rng)
             positions, temperatures, state = _run_chunk(langevin, state, count, settings.steps, rng)
             partial = path.with_suffix(".partial.npz")
             np.savez(partial, positions=positions, temperatures=temperatures, state=np.stack(state))
