@@ -20,7 +20,7 @@ LAYERS = (
     {"frames"},
     {"representations", "simulation", "training"},
     {"evaluation", "backends", "systems"},
-    {"pipeline", "target", "testing"},
+    {"pipeline", "target", "testing", "coarse"},
     {"benchmark", "report"},
     {"fitting"},
     {"api"},

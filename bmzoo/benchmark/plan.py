@@ -132,8 +132,13 @@ def make_plan(settings: Settings) -> Plan:
                     tuple(settings.refine or default_refinements(capabilities.fitting)),
                 )
             )
-        if system.reference.provenance.get("generalisation") is None:
-            plan.skip(system, "no frames of a CG simulation are embedded", test_set="generalisation")
+        embedded = system.reference.provenance.get("generalisation") is not None
+        reason = (
+            "the embedded frames of a CG simulation have no atoms to score against; backmap them instead"
+            if embedded
+            else "no frames of a CG simulation are embedded"
+        )
+        plan.skip(system, reason, test_set="generalisation")
     return plan
 
 

@@ -51,7 +51,17 @@ def _root(
 
 
 def _register() -> None:
-    from bmzoo.cli import backmap, benchmark, coarse_grain, data, evaluate, listings, report, train
+    from bmzoo.cli import (
+        backmap,
+        benchmark,
+        coarse_grain,
+        data,
+        evaluate,
+        listings,
+        report,
+        simulate_cg,
+        train,
+    )
 
     backmap.register(app)
     benchmark.register(app)
@@ -59,6 +69,7 @@ def _register() -> None:
     coarse_grain.register(app)
     data.register(app)
     train.register(app)
+    simulate_cg.register(app)
     report.register(app)
     listings.register(app)
 

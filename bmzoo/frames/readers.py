@@ -228,12 +228,16 @@ def open_reader(path: Path) -> Reader:
     Raises:
         InputError: no such file or format, or a file that may not be read.
     """
-    if path.suffix.lower() not in READERS:
+    if path.suffix.lower() not in (*READERS, ".npz"):
         raise unknown(f"trajectory format of {path}:", path.suffix or "(no extension)", READERS)
     if not path.is_file():
         raise InputError(f"there is no trajectory file {path}")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path} may not be read; change its permissions")
+    if path.suffix.lower() == ".npz":
+        from bmzoo.frames.beads import BeadReader
+
+        return BeadReader(path)
     return READERS[path.suffix.lower()](path)
 
 

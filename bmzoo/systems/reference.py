@@ -4,6 +4,8 @@
                      ``{"train": {"file": "train.xtc", "runs": [n_frames, ...], "interval_ps": 1.0,
                      "forces": "train_forces.npz" (optional), "note": ...}, "test": {...}, ...}``
 ``<split>_forces.npz``  array ``forces``, ``(n_frames, n_atoms, 3)`` kJ/mol/nm, half precision.
+``generalisation``   null, or frames of a coarse-grained simulation, beads without atoms: ``{"file": "cg.npz",
+                     "runs": [...], "interval_ps": 1.0, ...}``, see :mod:`bmzoo.frames.beads`.
 ``<split>.xtc``      atomistic frames, molecules whole, runs one after another: frames of one run
                      are contiguous in time, ``interval_ps`` apart; different runs are independent.
 """
@@ -114,3 +116,36 @@ class Reference:
             )
         frames = trajectory.frames(start, stop, step)
         return set_apart(frames, self.runs(name), self.split(name).get("interval_ps"))
+
+    @property
+    def coarse(self) -> dict[str, Any]:
+        """The description of the coarse-grained simulation.
+
+        Raises:
+            InputError: if there is none.
+        """
+        found: dict[str, Any] | None = self.provenance.get("generalisation")
+        if found is None:
+            raise InputError(
+                f"{self.folder} has no frames of a coarse-grained simulation; see bmzoo simulate-cg"
+            )
+        return found
+
+    def coarse_frames(self, start: int = 0, stop: int | None = None, step: int = 1) -> Iterator[Frame]:
+        """Streams the beads of a coarse-grained simulation, in order, timed by :func:`set_apart`.
+
+        They have no atomistic counterpart.
+
+        Raises:
+            InputError: none are kept, or a file that is missing, damaged or not what provenance.json says.
+        """
+        from bmzoo.frames.trajectory import Trajectory
+
+        described = self.coarse
+        trajectory = Trajectory(self.folder / described["file"])
+        if len(trajectory) != sum(described["runs"]):
+            raise InputError(
+                f"{trajectory.paths[0]} holds {len(trajectory)} frames, "
+                f"provenance.json says {sum(described['runs'])}; make the data again"
+            )
+        return set_apart(trajectory.frames(start, stop, step), described["runs"], described["interval_ps"])

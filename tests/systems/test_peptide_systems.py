@@ -221,3 +221,22 @@ def test_landscape_atoms() -> None:
     (alphas,) = cln.landscape.atoms
     assert {cln.topology.graph.names[a] for a in alphas} == {"CA"}
     assert len(alphas) == 10
+
+
+def test_embedded_coarse_grained_simulation() -> None:
+    """Enough long trajectories, hands and bonds of the beads as in the reference, both large basins."""
+    reference = embedded("adp")
+    described = reference.coarse
+    content = (reference.folder / described["file"]).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == described["sha256"]
+    assert len(described["runs"]) >= 20
+    assert min(described["runs"]) >= 4000
+    beads = np.stack([f.positions for f in reference.coarse_frames(0, None, 40)])
+    n, ca, cb, c = (beads[:, k] for k in (1, 2, 3, 4))
+    assert np.einsum("...i,...i", np.cross(n - ca, c - ca), cb - ca).min() > 0, "left-handed"
+    for i, j in load_system("adp").topology.mapping.bonds:
+        lengths = np.linalg.norm(beads[:, i] - beads[:, j], axis=-1)
+        assert 0.12 < lengths.min() < lengths.max() < 0.17
+    phi, psi = dihedrals(beads, np.array([(0, 1, 2, 4), (1, 2, 4, 5)])).T
+    shares = np.bincount(dipeptide.basins(phi, psi), minlength=3) / len(beads)
+    assert min(shares[:2]) > 0.2

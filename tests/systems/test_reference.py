@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bmzoo.errors import InputError
+from bmzoo.frames.beads import write_beads
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.trajectory import write_frames
 from bmzoo.systems.reference import Reference
@@ -63,3 +64,23 @@ def test_damaged_folders(reference: Reference) -> None:
         (reference.folder / "provenance.json").write_text(text)
         with pytest.raises(InputError, match=r"provenance\.json"):
             _ = Reference(reference.folder).splits
+
+
+def test_frames_of_a_coarse_grained_simulation(reference: Reference) -> None:
+    with pytest.raises(InputError, match="no frames of a coarse-grained simulation"):
+        next(reference.coarse_frames())
+    beads = np.random.default_rng(1).normal(size=(4, 3, 3))
+    beads -= beads.mean(axis=1, keepdims=True)
+    write_beads(reference.folder / "cg.npz", beads, np.arange(4.0))
+    path = reference.folder / "provenance.json"
+    record = json.loads(path.read_text()) | {
+        "generalisation": {"file": "cg.npz", "runs": [2, 2], "interval_ps": 2.0}
+    }
+    path.write_text(json.dumps(record))
+    found = [*Reference(reference.folder).coarse_frames()]
+    assert [f.time for f in found] == [0, 2, 6, 8]
+    np.testing.assert_allclose([f.positions for f in found], beads, atol=1e-4)
+    record["generalisation"]["runs"] = [2, 3]
+    path.write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"holds 4 frames, provenance\.json says 5"):
+        next(Reference(reference.folder).coarse_frames())
