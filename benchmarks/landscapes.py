@@ -7,8 +7,8 @@ projected. For polystyrene the published frames are used where they are at hand.
 
     SYSTEM-LEVEL.svg            populations on the map, clusters numbered
     SYSTEM-LEVEL-clusters.svg   what becomes of the environments of each cluster
-    stress.svg                  the stress of every map, step by step
-    landscapes.json             all of it in numbers
+    SYSTEM-stress.svg           the stress of every map, step by step
+    SYSTEM.json                 all of it in numbers
 
 docs/landscapes.md says what was found.
 """
@@ -194,7 +194,7 @@ def explore(
     rows = {}
     for name, source in made.items():
         rows[name], surfaces[name] = landscape.row(describe(source.frames))
-    name = f"{system.name}-{system.state}-{level.name}" if system.name == "sps" else system.name
+    name = f"{system.name}-{system.state}-{level.name}"
     title = f"{system.title}, {level.name}"
     centres = fitted[0].model.cluster_centers_
     figures.surfaces(
@@ -273,23 +273,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """All systems; prints the tables, writes figures and numbers."""
+    """All systems; figures and numbers of each are written when it is done, tables printed at the end."""
     set_threads(options.threads)
     found: list[dict[str, Any]] = []
-    weights = {}
+    origin: dict[str, Any] = {}
+    weights: dict[str, str] = {}
     for name in options.systems.split(","):
         tests = load(name, options)
         made = make_all(tests, options)
-        weights |= {f"{name} {key}": m.weights for key, m in made.items() if m.weights}
-        for level in LEVELS.get(tests.system.name, LEVELS[""]):
-            found.append(explore(tests, made, level, options))
+        used = {key: m.weights for key, m in made.items() if m.weights}
+        weights |= {f"{name} {key}": label for key, label in used.items()}
+        levels = LEVELS.get(tests.system.name, LEVELS[""])
+        some = [explore(tests, made, level, options) for level in levels]
+        origin = provenance(seed=options.seed, threads=options.threads, weights=_joined(used))
+        file = f"{tests.system.name}-{tests.system.state}"
+        cost = {key: m.cpu_seconds for key, m in made.items()}
+        write_json(options.output / f"{file}.json", {**origin, "cpu_seconds": cost, "landscapes": some})
+        draw_stress(options.output / f"{file}-stress.svg", some)
+        found += some
     print(tables(found))
-    text = ", ".join(f"{k}={v}" for k, v in weights.items()) or "none"
-    origin = provenance(seed=options.seed, threads=options.threads, weights=text)
     print("\n" + "; ".join(dict.fromkeys(f"{_label(f)}: {f['source']}" for f in found)) + ".")
-    print(provenance_line(origin))
-    draw_stress(options.output / "stress.svg", found)
-    write_json(options.output / "landscapes.json", {**origin, "landscapes": found})
+    print(provenance_line({**origin, "weights": _joined(weights)}))
+
+
+def _joined(weights: dict[str, str]) -> str:
+    return ", ".join(f"{key}={label}" for key, label in weights.items()) or "none"
 
 
 if __name__ == "__main__":

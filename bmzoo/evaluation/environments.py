@@ -74,7 +74,8 @@ def describe(
     for number, frame in enumerate(frames):
         x = np.asarray(frame.positions, dtype=np.float64).reshape(-1, topology.n_atoms, 3)
         if surroundings:
-            chosen = [Chosen(x, frame.box, np.arange(len(x)))]
+            box = None if frame.box is None else np.asarray(frame.box, dtype=np.float64)
+            chosen = [Chosen(x, box, np.arange(len(x)))]
         else:
             chosen = [Chosen(molecule[None], None, np.zeros(1, dtype=np.int64)) for molecule in x]
         found = group_means(power_spectra(topology.graph, chosen), heavy, groups)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from bmzoo.frames.frame import Frame
 from bmzoo.molecules.constants import GAS_CONSTANT
 from bmzoo.molecules.topology import Topology
 from bmzoo.simulation.condensed_run import DALTON_PER_NM3, TOO_HOT
-from bmzoo.simulation.openmm_system import build_system, reduced_box
+from bmzoo.simulation.openmm_system import FORCE_GROUPS, build_system, reduced_box
 
 if TYPE_CHECKING:
     import openmm
@@ -27,9 +27,12 @@ TOLERANCE = 1e-5
 class ShortRun:
     """What decides about a run. ps, bar.
 
-    ``flexible`` lets every edge and angle of the box move, as crystals want it.
+    ``flexible`` lets every edge and angle of the box move, as crystals want it. ``constraints`` is as of
+    :func:`build_system`: bonds vibrate by default, because OpenMM's solver fails on raw frames with nothing
+    worse than angles 20 to 30 degrees off.
     """
 
+    constraints: Literal["reference", "none"] = "none"
     steps: int = 500
     timestep: float = 0.001
     report: int = 10
@@ -47,12 +50,12 @@ class Trace:
 
     Attributes:
         steps: of every report.
-        potential: kJ/mol an atom.
+        potential: kJ/mol an atom, without bonds: frames whose bonds are constrained begin with none of their
+            energy, whatever made them.
         temperature: K.
         density: kg/m3.
         blew_up: step at which the run was over; ``None`` where it reached the end.
         why: what happened there.
-        moved: nm, root mean square that atoms moved to fulfil the constraints before the first step.
     """
 
     steps: list[int] = field(default_factory=list)
@@ -61,13 +64,12 @@ class Trace:
     density: list[float] = field(default_factory=list)
     blew_up: int | None = None
     why: str = ""
-    moved: float = 0.0
 
 
 def run_briefly(topology: Topology, frame: Frame, settings: ShortRun) -> Trace:
     """Langevin dynamics from a frame, with velocities drawn at the topology's temperature.
 
-    The lengths that the reference constrains are imposed before the first step, as every engine does;
+    Where bonds are constrained, their lengths are imposed before the first step, as every engine does;
     nothing else is touched. A run has blown up when OpenMM gives up, when a number is no longer finite, or
     when the kinetic temperature of a report is above ``TOO_HOT`` times the target.
 
@@ -90,7 +92,7 @@ def run_briefly(topology: Topology, frame: Frame, settings: ShortRun) -> Trace:
     simulation = _Simulation(topology, frame, settings)
     step = 0
     try:
-        trace.moved = simulation.constrain()
+        simulation.begin()
         while not simulation.note(trace, step) and step < settings.steps:
             stride = min(settings.report, settings.steps - step)
             simulation.context.getIntegrator().step(stride)
@@ -111,7 +113,7 @@ class _Simulation:
         self.topology, self.settings = topology, settings
         self.temperature = topology.temperature
         self.count = topology.count_molecules(len(frame), beads=False)
-        system = build_system(topology, self.count, frame.box)
+        system = build_system(topology, self.count, frame.box, constraints=settings.constraints)
         system.addForce(self._barostat())
         self.freedom = 3 * system.getNumParticles() - system.getNumConstraints()
         integrator = openmm.LangevinMiddleIntegrator(self.temperature, settings.friction, settings.timestep)
@@ -121,20 +123,19 @@ class _Simulation:
         properties = {"Threads": str(settings.threads), "DeterministicForces": "true"}
         self.context = openmm.Context(system, integrator, platform, properties)
         self.context.setPeriodicBoxVectors(*reduced_box(frame.box).tolist())
-        self.start = np.asarray(frame.positions, dtype=np.float64)
-        self.context.setPositions(self.start)
+        self.context.setPositions(np.asarray(frame.positions, dtype=np.float64))
 
-    def constrain(self) -> float:
-        """Imposes constraints and draws velocities; nm that atoms moved by."""
+    def begin(self) -> None:
+        """Imposes constraints and draws velocities."""
         self.context.applyConstraints(TOLERANCE)
         self.context.setVelocitiesToTemperature(self.temperature, self.settings.seed)
-        now = self.context.getState(positions=True).getPositions(asNumpy=True)._value
-        return float(np.sqrt(np.square(now - self.start).sum(axis=-1).mean()))
 
     def note(self, trace: Trace, step: int) -> bool:
         """Adds a report; whether the run has blown up."""
         state = self.context.getState(energy=True)
-        potential = state.getPotentialEnergy()._value / len(self.start)
+        groups = set(FORCE_GROUPS.values()) - {FORCE_GROUPS["bond"]}
+        potential = self.context.getState(energy=True, groups=groups).getPotentialEnergy()._value
+        potential /= self.context.getSystem().getNumParticles()
         temperature = 2 * state.getKineticEnergy()._value / (self.freedom * GAS_CONSTANT)
         volume = float(np.linalg.det(state.getPeriodicBoxVectors(asNumpy=True)._value))
         mass = self.count * float(self.topology.graph.masses.sum())

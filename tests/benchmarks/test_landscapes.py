@@ -27,15 +27,15 @@ def test_landscapes(scripts: Any, tmp_path: Path, capsys: pytest.CaptureFixture[
     printed = capsys.readouterr().out
     assert "octane 350K, molecules" in printed
     assert "reference (floor)" in printed
-    (found,) = json.loads((tmp_path / "landscapes.json").read_text())["landscapes"]
+    (found,) = json.loads((tmp_path / "octane-350K.json").read_text())["landscapes"]
     assert found["environments"] == 200
     assert found["falls_monotonically"] == [True, True]
     row = found["rows"]["geometric"]
     assert sum(map(sum, row["confusion"])) == 200
     assert sum(row["populations"]) == pytest.approx(1)
     assert 0 <= row["cluster_jsd"]["value"] <= 1
-    for name in ("octane", "octane-clusters", "stress"):
-        assert "<svg" in (tmp_path / f"{name}.svg").read_text()
+    for name in ("molecules", "molecules-clusters", "stress"):
+        assert "<svg" in (tmp_path / f"octane-350K-{name}.svg").read_text()
 
 
 def test_stability(scripts: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
