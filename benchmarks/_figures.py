@@ -162,7 +162,7 @@ def surfaces(
         edges: of the two axes.
         marks: ``(m, 2)`` places that are numbered from 1.
     """
-    figure, axes, plt = _grid(len(counts) + 1, title)
+    figure, axes, plt = _grid(len(counts), title)
     shown = None
     for axis, (name, grid) in zip(axes, counts.items(), strict=False):
         with np.errstate(divide="ignore"):
@@ -176,7 +176,7 @@ def surfaces(
             axis.set(xticks=[], yticks=[])
     for axis in axes[len(counts) :]:
         axis.set_axis_off()
-    figure.colorbar(shown, ax=axes[len(counts)], label="kT", location="left", fraction=0.2)
+    figure.colorbar(shown, ax=axes, label="kT", fraction=0.05, aspect=30)
     _save(figure, path, plt)
 
 

@@ -42,8 +42,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 BACKENDS = {"sps": "fragments,voxel_gan,equivariant", "": "geometric,fragments,voxel_gan"}
 GRID = 25
-MARGIN = 0.1
-"""Of the reference's range, how far the grid of populations reaches beyond it."""
+OUTSIDE = 0.005
+"""Share of the reference beyond either side of the grid before it is widened by ``MARGIN`` of its width: few
+lonely points would push all others into a corner. What is outside counts, in the rim."""
+MARGIN = 0.2
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Landscape:
 
     def __init__(self, fitted: Fitted, frames: Ints, seed: int) -> None:
         self.fitted, self.frames, self.seed = fitted, frames, seed
-        low, high = fitted.places.min(axis=0), fitted.places.max(axis=0)
+        low, high = np.quantile(fitted.places, [OUTSIDE, 1 - OUTSIDE], axis=0)
         margin = MARGIN * (high - low)
         self.low, self.high = low - margin, high + margin
         self.n_clusters = fitted.model.n_clusters
@@ -248,9 +250,10 @@ def draw_stress(path: Path, found: Sequence[dict[str, Any]]) -> None:
     panels = []
     for f in found:
         lines = {
-            f"seed {k + 1}": [(np.arange(len(h)), np.array(h), None)] for k, h in enumerate(f["history"])
+            f"{'first' if k == 0 else 'other'} seed": [(1 + np.arange(len(h)), np.array(h), None)]
+            for k, h in enumerate(f["history"])
         }
-        panels.append(figures.Panel(_label(f), "steps", lines, "linear-log"))
+        panels.append(figures.Panel(_label(f), "steps", lines, "log-log"))
     figures.panels(path, panels, "Stress of the sketch-maps")
 
 

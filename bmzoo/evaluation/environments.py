@@ -17,6 +17,7 @@ from bmzoo.molecules.topology import Topology
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 MOST_CLUSTERS = 8
+SMALLEST = 0.01
 SILHOUETTE_POINTS = 1000
 """Of how many points the silhouette is worked out, at most."""
 
@@ -89,6 +90,8 @@ def describe(
 def fit_clusters(points: Floats, count: int | None = None, seed: int = 0) -> Any:
     """k-means; where no count is given, that of 2 to ``MOST_CLUSTERS`` with the largest mean silhouette.
 
+    Counts that make clusters of less than ``SMALLEST`` of all points are left out, but for two.
+
     Args:
         points: ``(n, d)`` of the reference.
 
@@ -104,6 +107,8 @@ def fit_clusters(points: Floats, count: int | None = None, seed: int = 0) -> Any
     if count is not None:
         return fit(count)
     models = [fit(k) for k in range(2, min(MOST_CLUSTERS, len(points) - 1) + 1)]
+    shares = [np.bincount(m.labels_).min() / len(points) for m in models]
+    models = [m for m, share in zip(models, shares, strict=True) if share >= SMALLEST or m.n_clusters == 2]
     size = min(len(points), SILHOUETTE_POINTS)
     scores = [silhouette_score(points, m.labels_, sample_size=size, random_state=seed) for m in models]
     return models[int(np.argmax(scores))]
