@@ -166,7 +166,7 @@ def surfaces(
     shown = None
     for axis, (name, grid) in zip(axes, counts.items(), strict=False):
         with np.errstate(divide="ignore"):
-            energy = -np.log(grid / grid.max())
+            energy = -np.log(grid / max(grid.max(), 1e-300))
         masked = np.ma.masked_invalid(energy).T
         shown = axis.pcolormesh(edges[0], edges[1], masked, cmap="viridis", vmin=0, vmax=7, rasterized=True)
         axis.set(title=name, xlabel=labels[0], ylabel=labels[1])

@@ -4,7 +4,7 @@
 
 Each frame of polystyrene is run at constant pressure and temperature by OpenMM: force field of the
 reference, bonds free unless --constraints reference, velocities drawn at the target temperature. Prints a
-table and writes stability.json and stability.svg into --output. docs/stability.md says what was found.
+table and writes STATE.json and STATE.svg into --output. docs/stability.md says what was found.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def run_state(tests: TestSet, options: argparse.Namespace) -> tuple[list[dict[st
     return rows, weights
 
 
-def table_of(rows: Sequence[dict[str, Any]], steps: int) -> str:
+def table_of(rows: Sequence[dict[str, Any]]) -> str:
     header = (
         *("state", "frames", "runs to the end", "blow-up at step", "E start", "E end", "highest T K"),
         *("density end kg/m3", "worst angle off by"),
@@ -163,24 +163,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(options: argparse.Namespace) -> None:
     """All states; prints the table, writes figures and numbers."""
     set_threads(options.threads)
+    given = {key: getattr(options, key) for key in ("constraints", "steps", "timestep", "threads")}
+    settings = asdict(ShortRun(**given))
     rows: list[dict[str, Any]] = []
     weights: dict[str, str] = {}
+    made: dict[str, Any] = {}
     for state in options.states.split(","):
         tests = embedded_set(load_system(f"sps:{state}"), options.frames, seed=options.seed)
         found, used = run_state(tests, options)
+        made = provenance(seed=options.seed, threads=options.threads, weights=_joined(used))
+        write_json(options.output / f"{state}.json", {**made, "settings": settings, "rows": found})
+        draw(options.output / f"{state}.svg", found, options.timestep)
         rows += found
         weights |= used
-    print(table_of(rows, options.steps))
-    text = ", ".join(f"{k}={v}" for k, v in weights.items()) or "none"
-    made = provenance(seed=options.seed, threads=options.threads, weights=text)
-    given = {key: getattr(options, key) for key in ("constraints", "steps", "timestep", "threads")}
-    settings = asdict(ShortRun(**given))
+    print(table_of(rows))
     print(f"\n{options.frames} embedded test frames a state, {options.steps} steps of "
           f"{1000 * options.timestep:g} fs, constraints {options.constraints}.")  # fmt: skip
-    print(provenance_line(made))
-    path = options.output / "stability"
-    write_json(path.with_suffix(".json"), {**made, "settings": settings, "rows": rows})
-    draw(path.with_suffix(".svg"), rows, options.timestep)
+    print(provenance_line({**made, "weights": _joined(weights)}))
+
+
+def _joined(weights: dict[str, str]) -> str:
+    return ", ".join(f"{key}={label}" for key, label in weights.items()) or "none"
 
 
 if __name__ == "__main__":

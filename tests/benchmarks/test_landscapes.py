@@ -42,12 +42,12 @@ def test_stability(scripts: Any, tmp_path: Path, capsys: pytest.CaptureFixture[s
     few = ["--states", "568K", "--backends", "geometric", "--steps", "10", "--output", str(tmp_path)]
     scripts("stability").main(few)
     assert "| 568K | reference | 1 of 1 | - |" in capsys.readouterr().out
-    rows = json.loads((tmp_path / "stability.json").read_text())["rows"]
+    rows = json.loads((tmp_path / "568K.json").read_text())["rows"]
     assert [row["name"] for row in rows] == ["reference", "geometric"]
     assert rows[0]["steps"] == [0, 10]
     # nobody looks whether atoms that are placed geometrically overlap
     assert rows[1]["start"] is None or rows[1]["start"] > rows[0]["start"] + 1
-    assert "<svg" in (tmp_path / "stability.svg").read_text()
+    assert "<svg" in (tmp_path / "568K.svg").read_text()
 
 
 def test_names_of_what_made_frames(scripts: Any) -> None:
