@@ -97,7 +97,7 @@ def run_state(tests: TestSet, options: argparse.Namespace) -> tuple[list[dict[st
 
 def table_of(rows: Sequence[dict[str, Any]]) -> str:
     header = (
-        *("state", "frames", "runs to the end", "blow-up at step", "E start", "E end", "highest T K"),
+        *("state", "frames", "runs to the end", "blown up by step", "E start", "E end", "highest T K"),
         *("density end kg/m3", "worst angle off by"),
     )
     lines = []
@@ -126,19 +126,19 @@ def _cell(value: float | None, digits: int) -> str:
 
 
 def draw(path: Path, rows: Sequence[dict[str, Any]], timestep: float) -> None:
-    """Potential energy and temperature against time."""
+    """Potential energy and temperature against time, up to the report before a blow-up."""
     shown = []
     for state in dict.fromkeys(r["state"] for r in rows):
-        for what, title in (
-            ("potential", "potential without bonds, kJ/mol an atom"),
-            ("temperature", "temperature, K"),
-        ):
+        for what, title in (("potential", "E, kJ/mol an atom"), ("temperature", "T, K")):
             lines: dict[str, list[Any]] = {}
             for r in rows:
                 if r["state"] == state:
-                    time_of = 1000 * timestep * np.array(r["steps"])
-                    lines.setdefault(r["name"], []).append((time_of, np.array(r[what]), None))
-            shown.append(figures.Panel(f"{state[:-1]} K, {title}", "time, fs", lines, "linear-symlog"))
+                    label = r["name"] if r["blew_up"] is None else f"{r['name']} (blew up)"
+                    end = np.inf if r["blew_up"] is None else r["blew_up"]
+                    sound = [k for k, step in enumerate(r["steps"]) if step < end]
+                    time_of = 1000 * timestep * np.array([r["steps"][k] for k in sound])
+                    lines.setdefault(label, []).append((time_of, np.array([r[what][k] for k in sound]), None))
+            shown.append(figures.Panel(f"{state[:-1]} K: {title}", "time, fs", lines))
     figures.panels(path, shown, "Constant pressure, no minimisation, no heat-up")
 
 
