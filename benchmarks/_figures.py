@@ -33,6 +33,7 @@ STYLE = {
 COLUMNS = 4
 PANEL = (2.15, 1.75)
 """Inches."""
+MARK = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
 HIGHEST = 2.0
 """Panels end at so many times the reference's peak."""
 
@@ -152,24 +153,55 @@ def surfaces(
     title: str,
     *,
     labels: tuple[str, str],
+    marks: NDArray[Any] | None = None,
 ) -> None:
     """Free-energy surfaces in kT above their minimum, all on one scale.
 
     Args:
         counts: by name, ``(n, n)``; empty cells stay white.
         edges: of the two axes.
+        marks: ``(m, 2)`` places that are numbered from 1.
     """
-    figure, axes, plt = _grid(len(counts) + 1, title)
+    figure, axes, plt = _grid(len(counts), title)
     shown = None
     for axis, (name, grid) in zip(axes, counts.items(), strict=False):
         with np.errstate(divide="ignore"):
-            energy = -np.log(grid / grid.max())
+            energy = -np.log(grid / max(grid.max(), 1e-300))
         masked = np.ma.masked_invalid(energy).T
         shown = axis.pcolormesh(edges[0], edges[1], masked, cmap="viridis", vmin=0, vmax=7, rasterized=True)
         axis.set(title=name, xlabel=labels[0], ylabel=labels[1])
+        for number, place in enumerate(marks if marks is not None else (), start=1):
+            axis.annotate(str(number), place, ha="center", va="center", fontsize=7, bbox=MARK)
+        if not any(labels):
+            axis.set(xticks=[], yticks=[])
     for axis in axes[len(counts) :]:
         axis.set_axis_off()
-    figure.colorbar(shown, ax=axes[len(counts)], label="kT", location="left", fraction=0.2)
+    figure.colorbar(shown, ax=axes, label="kT", fraction=0.05, aspect=30)
+    _save(figure, path, plt)
+
+
+def matrices(path: Path, shown: Mapping[str, NDArray[Any]], title: str, *, labels: tuple[str, str]) -> None:
+    """Confusion matrices as shares of their rows, in percent.
+
+    Args:
+        shown: by name, ``(n, n)`` counts.
+        labels: of columns and rows.
+    """
+    figure, axes, plt = _grid(len(shown), title)
+    for axis, (name, counts) in zip(axes, shown.items(), strict=False):
+        share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        axis.imshow(share, cmap="Blues", vmin=0, vmax=100)
+        ticks = range(len(share))
+        for i in ticks:
+            for j in ticks:
+                colour = "white" if share[i, j] > 60 else "#222222"
+                axis.text(j, i, f"{share[i, j]:.0f}", ha="center", va="center", fontsize=6.5, color=colour)
+        names = [str(k + 1) for k in ticks]
+        axis.set(title=name, xlabel=labels[0], ylabel=labels[1])
+        axis.set_xticks(ticks, names)
+        axis.set_yticks(ticks, names)
+    for axis in axes[len(shown) :]:
+        axis.set_axis_off()
     _save(figure, path, plt)
 
 

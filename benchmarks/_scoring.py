@@ -248,17 +248,27 @@ def load_test_set(
         return _published_set(system, folder, frames, molecules, seed)
     if system.reference is None:
         raise InputError(f"there are neither published frames of sps {state} in {data} nor embedded ones")
+    found = embedded_set(system, frames, molecules, seed)
+    return replace(found, source=f"{found.source}; the published ones were not found at {data}")
 
-    def cut(start: int = 0, step: int = 1) -> Iterator[Frame]:
-        assert system.reference is not None
-        found = system.reference.frames("test", start, None, step)
-        return (_first(f, system, molecules) for f in whole_molecules(found, system.topology, beads=False))
 
-    total = system.reference.n_frames("test")
-    wanted = set(_spread_evenly(range(total), frames))
+def embedded_set(system: System, frames: int, molecules: int | None = None, seed: int = 0) -> TestSet:
+    """Test frames that are part of the package, evenly spread.
+
+    Raises:
+        InputError: the system has none.
+    """
+    reference = system.reference
+    if reference is None:
+        raise InputError(f"{system.name} {system.state} has no embedded frames; build some: bmzoo data build")
+
+    def cut() -> Iterator[Frame]:
+        whole = whole_molecules(reference.frames("test"), system.topology, beads=False)
+        return (_first(frame, system, molecules) for frame in whole)
+
+    wanted = set(_spread_evenly(range(reference.n_frames("test")), frames))
     atoms = [frame for n, frame in enumerate(cut()) if n in wanted]
-    source = f"{len(atoms)} embedded test frames; the published ones were not found at {data}"
-    return TestSet(system, atoms, {}, source, seed, cut)
+    return TestSet(system, atoms, {}, f"{len(atoms)} embedded test frames", seed, cut)
 
 
 def _published_set(system: System, folder: Path, frames: int, molecules: int | None, seed: int) -> TestSet:

@@ -108,6 +108,17 @@ DEFINITIONS = (
         "mean angle, dihedral, improper energy over the reference's: 1 is right",
     ),
     Definition(
+        "bead-forces",
+        r"forces/bead_force_jsd",
+        "`forces/bead_force_jsd`, `[A]`, `[A-B]`",
+        (
+            "forces of the reference's force field on atoms, without those of constrained bonds, summed over "
+            "beads (an atom of several beads counts for each with its share): Jensen-Shannon divergence of "
+            "their size by type of bead, and of their component along every bond to another bead, 60 bins "
+            "over the reference's range; the plain name is the mean with the number of terms as weight"
+        ),
+    ),
+    Definition(
         "cg-rmsd",
         r"consistency/cg_rmsd(_max)?",
         "`consistency/cg_rmsd`",
@@ -194,6 +205,58 @@ DEFINITIONS = (
             "JSD of populations on 50 x 50 bins of (phi, psi), or of the first two TICA components of the"
             " alpha-carbon distances (fitted on the reference alone); populations of basins or k-means "
             "clusters, and whether a frame stays in its own"
+        ),
+    ),
+    Definition(
+        "velocities",
+        r"kinetics/(internal_)?velocity_w1",
+        "`kinetics/velocity_w1`, `[heavy]`, `[hydrogen]`",
+        (
+            "displacement of every atom between successive frames over their interval, nm/ps; "
+            "Wasserstein-1. `kinetics/internal_velocity_w1`: the same after superposing the earlier "
+            "molecule on the later one by its heavy atoms, without the motion of whole molecules, which "
+            "the beads give away"
+        ),
+    ),
+    Definition(
+        "autocorrelation",
+        r"kinetics/autocorrelation",
+        "`kinetics/autocorrelation[side_chain]`, `[methyl]`",
+        (
+            "C(t) = <cos(phi(s + t) - phi(s))> of one dihedral for every rotatable side-chain bond and "
+            "every methyl group; mean absolute difference over dihedrals and lags, which are spaced "
+            "logarithmically up to half of the longest piece of trajectory. Hydrogens keep their names: "
+            "drawn afresh for every frame, a methyl group has no memory"
+        ),
+    ),
+    Definition(
+        "timescales",
+        r"kinetics/(relative_)?timescale(_error)?",
+        "`kinetics/timescale[k]`, `relative_timescale[k]`",
+        (
+            "implied timescale of the k-th process of a Markov state model, ps, and over the slowest "
+            "(coarse-grained dynamics are faster as a whole); floor: the reference's own, with its error "
+            "in the note; `timescale_error[k]`: absolute natural logarithm of the ratio, by the rule of "
+            "halves"
+        ),
+    ),
+    Definition(
+        "eigenvectors",
+        r"kinetics/cosine(_all)?",
+        "`kinetics/cosine[k]`, `cosine_all[k]`",
+        (
+            "cosine between eigenvectors of the symmetrised transition matrices, process by process in "
+            "order of their timescales: 1 is right; halves against other halves (with a floor), and all "
+            "frames against all"
+        ),
+    ),
+    Definition(
+        "chapman-kolmogorov",
+        r"kinetics/chapman_kolmogorov",
+        "`kinetics/chapman_kolmogorov`",
+        (
+            "mean absolute difference between predicted and estimated probabilities of staying in a "
+            "metastable set (PCCA+ on the reference) after 1 to 4 lag times; floor: the reference's own"
         ),
     ),
 )

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from bmzoo.evaluation.batch import Batch
 from bmzoo.evaluation.context import Context
-from bmzoo.evaluation.descriptors import Chosen, environments, internal, soap
+from bmzoo.evaluation.descriptors import environments, internal, soap
 from bmzoo.evaluation.metric import MAX_BLOCKS, Blocks, Metric, Outcome, Rule, priorities, sample
 from bmzoo.evaluation.score import make_score
+from bmzoo.evaluation.soap import Chosen
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bmzoo.errors import InputError, unknown
 from bmzoo.evaluation.autocorrelation import DihedralAutocorrelation
 from bmzoo.evaluation.batch import grouped, stack_frames
+from bmzoo.evaluation.bead_forces import BeadForceDivergence
 from bmzoo.evaluation.consistency import CoarseRMSD
 from bmzoo.evaluation.context import Context
 from bmzoo.evaluation.detectability import Detectability
@@ -41,6 +42,7 @@ METRICS: tuple[type[Metric], ...] = (
     Intermolecular,
     Intramolecular,
     Energetics,
+    BeadForceDivergence,
     CoarseRMSD,
     Contacts,
     Perception,

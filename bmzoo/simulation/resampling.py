@@ -28,9 +28,16 @@ def systematic_resampling(
     return np.minimum(np.searchsorted(cumulative, steps), len(weights) - 1)
 
 
-def farthest_points(features: NDArray[np.floating], count: int) -> NDArray[np.int64]:
-    """Greedy farthest-point sampling (Gonzalez, Theor. Comput. Sci. 38, 293, 1985), from the medoid on."""
-    chosen = [int(np.argmin(np.linalg.norm(features - features.mean(axis=0), axis=1)))]
+def farthest_points(
+    features: NDArray[np.floating], count: int, first: int | None = None
+) -> NDArray[np.int64]:
+    """Greedy farthest-point sampling (Gonzalez, Theor. Comput. Sci. 38, 293, 1985).
+
+    Begins with ``first``, or where not given with the medoid.
+    """
+    if first is None:
+        first = int(np.argmin(np.linalg.norm(features - features.mean(axis=0), axis=1)))
+    chosen = [first]
     nearest = np.full(len(features), np.inf)
     while len(chosen) < min(count, len(features)):
         nearest = np.minimum(nearest, np.linalg.norm(features - features[chosen[-1]], axis=1))
