@@ -53,6 +53,10 @@ def build(
         from bmzoo.simulation import liquids
 
         return liquids.build(name, preset, output, seed=seed, progress=progress, resume=resume)
+    if name == "kg":
+        from bmzoo.simulation import kremer_grest_melt
+
+        return kremer_grest_melt.build(preset, output, seed=seed, progress=progress, resume=resume)
     from bmzoo.simulation import peptides
 
     return peptides.build(name, preset, output, seed=seed, progress=progress, resume=resume)
