@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def merge_consecutive(graph: MolecularGraph, s: int) -> Mapping:
     for path in chain_paths(graph):
         first = len(beads)
         cuts = _cuts(len(path), s)
-        for start, end in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, end in pairwise(cuts):
             members = path[start:end]
             # in units of one of them, so that like particles have exactly like weights
             weights = tuple((graph.masses[members] / graph.masses[members[0]]).tolist())

@@ -61,7 +61,7 @@ class Model:
 
 @dataclass
 class CoarseRun:
-    """One run in its own folder: a file of positions and velocities for every interval; killed, it goes on."""
+    """One run in its own folder: a file of positions and velocities an interval; killed, it goes on."""
 
     model: Model
     topology: Topology

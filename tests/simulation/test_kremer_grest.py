@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bmzoo.simulation import kremer_grest as kg
 from bmzoo.simulation.kremer_grest_melt import PRESETS, internal_distances
+from bmzoo.systems import load_system
 from bmzoo.systems.recipes import build
 from bmzoo.systems.reference import Reference
 
@@ -79,3 +80,16 @@ def test_tiny_build(tmp_path: Path) -> None:
     assert len(first) == n
     assert n / np.linalg.det(first.box) == pytest.approx(kg.DENSITY, rel=1e-4)
     assert np.abs(first.positions - second.positions).max() > 0.01
+
+
+def test_embedded_melt() -> None:
+    system = load_system("kg")
+    assert system.reference is not None
+    topology = system.topology
+    assert topology.n_atoms == topology.n_beads == 32
+    frames = list(system.reference.frames("test"))
+    chains = np.array([f.positions for f in frames]).reshape(len(frames), -1, 32, 3)
+    bonds = np.linalg.norm(np.diff(chains, axis=2), axis=-1)
+    assert bonds.mean() == pytest.approx(0.965, abs=0.003)
+    # 65 sigma^2, within the error of 24 chains
+    assert internal_distances(chains)[-1] == pytest.approx(65.0, rel=0.15)

@@ -1,0 +1,156 @@
+"""Coarse-grained potentials as tables, by classes of bead types: what inversion makes and engines read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bmzoo.errors import InputError
+from bmzoo.molecules.graph import MolecularGraph
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Key = tuple[str, ...]
+FORMAT, VERSION = "bmzoo-tables", 1
+KINDS = {"bonds": 2, "angles": 3, "dihedrals": 4, "pairs": 2}
+"""Kinds of terms, and beads in each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Energies (kJ/mol) at evenly spaced distances (nm) or angles (radian) from ``start`` to ``stop``."""
+
+    start: float
+    stop: float
+    energies: Floats
+
+    @property
+    def grid(self) -> Floats:
+        return np.linspace(self.start, self.stop, len(self.energies))
+
+
+@dataclass(frozen=True, eq=False)
+class TabulatedModel:
+    """Potentials of a coarse-grained model, for any molecule made of the same types of beads.
+
+    Attributes:
+        bonds, angles, dihedrals: by types along the chain, in the canonical form of :meth:`classify`.
+        pairs: non-bonded, by :meth:`kind`; beyond its last point a potential is zero.
+        excluded: beads up to so many bonds apart have no non-bonded interaction.
+        mirror: types that are mirror images of one another (``A1: A2``), both ways: they share their
+            potentials, that of a dihedral with the sign of the angle turned.
+        temperature: K that the tables were made at.
+        source: what they were made from.
+    """
+
+    bonds: dict[Key, Table]
+    angles: dict[Key, Table]
+    dihedrals: dict[Key, Table]
+    pairs: dict[Key, Table]
+    excluded: int
+    temperature: float
+    mirror: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+
+    def classify(self, types: Sequence[str]) -> tuple[Key, int]:
+        """See :func:`classify`."""
+        return classify(types, self.mirror)
+
+    def kind(self, bead_type: str) -> str:
+        """See :func:`kind_of`."""
+        return kind_of(bead_type, self.mirror)
+
+    @property
+    def cutoff(self) -> float:
+        """nm, of the non-bonded potentials."""
+        return max(table.stop for table in self.pairs.values())
+
+    def save(self, path: str | Path) -> None:
+        """Writes JSON, energies to 1e-5 kJ/mol."""
+        tables = {
+            what: {
+                "-".join(key): {
+                    "start": table.start,
+                    "stop": table.stop,
+                    "energies": np.round(table.energies, 5).tolist(),
+                }
+                for key, table in getattr(self, what).items()
+            }
+            for what in KINDS
+        }
+        rest = {k: getattr(self, k) for k in ("excluded", "temperature", "source")}
+        content = {"format": FORMAT, "version": VERSION, **rest, "mirror": dict(self.mirror), **tables}
+        Path(path).write_text(json.dumps(content) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> TabulatedModel:
+        """Reads what :meth:`save` wrote.
+
+        Raises:
+            InputError: no such file, or no such tables in it.
+        """
+        try:
+            data: Any = json.loads(Path(path).read_text())
+            if data["format"] != FORMAT or data["version"] != VERSION:
+                raise KeyError("format")
+            tables = {
+                what: {
+                    tuple(key.split("-")): Table(t["start"], t["stop"], np.array(t["energies"]))
+                    for key, t in data[what].items()
+                }
+                for what in KINDS
+            }
+            return cls(**tables, **{k: data[k] for k in ("excluded", "temperature", "mirror", "source")})
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path} holds no tables of 'bmzoo data invert' ({error!r})") from error
+
+
+def classify(types: Sequence[str], mirror: Mapping[str, str]) -> tuple[Key, int]:
+    """The class of a term: the same read from either end and for mirror images.
+
+    Returns:
+        Its key, and -1 where it is that of the mirror image, whose dihedral angles have the other sign.
+    """
+    own = tuple(types)
+    image = tuple(mirror.get(t, t) for t in own)
+    return min((own, 1), (own[::-1], 1), (image, -1), (image[::-1], -1), key=lambda c: (c[0], -c[1]))
+
+
+def kind_of(bead_type: str, mirror: Mapping[str, str]) -> str:
+    """What a bead is in non-bonded potentials: a type and its mirror image are one kind."""
+    return min(bead_type, mirror.get(bead_type, bead_type))
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """Terms of one kind in one molecule.
+
+    Attributes:
+        keys: classes that occur.
+        beads: ``(n, 2 to 4)``.
+        classes: ``(n,)`` number in ``keys``.
+        signs: ``(n,)`` -1 where the angle of a dihedral counts with the other sign.
+    """
+
+    keys: tuple[Key, ...]
+    beads: Ints
+    classes: Ints
+    signs: Ints
+
+
+def terms_of(graph: MolecularGraph, mirror: Mapping[str, str], what: str) -> Terms:
+    """The ``bonds``, ``angles`` or ``dihedrals`` of a molecule of beads by class."""
+    beads: Ints = getattr(graph, what)
+    found = [classify([graph.types[i] for i in row], mirror) for row in beads.tolist()]
+    keys = tuple(sorted({key for key, _ in found}))
+    number = {key: k for k, key in enumerate(keys)}
+    classes = np.array([number[key] for key, _ in found], dtype=np.int64)
+    return Terms(keys, beads, classes, np.array([sign for _, sign in found], dtype=np.int64))
