@@ -96,6 +96,21 @@ class Backmapper(ABC):
         ``random_stream(seed, frame.index, sample, molecule)``.
         """
 
+    def redraw(self, pairs: Iterable[PairedFrames], *, sweeps: int, seed: int) -> Iterator[Frame]:
+        """Gibbs sweeps that start from given atoms: each is drawn again given all others.
+
+        Args:
+            pairs: beads, and atoms to start from; the samples of a frame differ by ``sample``.
+            sweeps: passes over all atoms.
+
+        Raises:
+            InputError: a backend that draws all atoms at once.
+        """
+        raise InputError(
+            f"backend '{self.name}' draws all atoms of a molecule at once and cannot start from given ones; "
+            "draw anew instead, or take one that places atom after atom, such as 'voxel_gan'"
+        )
+
     def state(self) -> dict[str, Any]:
         """Arrays (name -> numpy array or tensor) that :meth:`load_state` restores."""
         return {}

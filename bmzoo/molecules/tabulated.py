@@ -18,8 +18,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Key = tuple[str, ...]
 FORMAT, VERSION = "bmzoo-tables", 1
-KINDS = {"bonds": 2, "angles": 3, "dihedrals": 4, "pairs": 2}
-"""Kinds of terms, and beads in each."""
+BONDED = ("bonds", "angles", "dihedrals", "spans")
+KINDS = (*BONDED, "pairs")
+"""Kinds of terms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,8 @@ class TabulatedModel:
 
     Attributes:
         bonds, angles, dihedrals: by types along the chain, in the canonical form of :meth:`classify`.
+        spans: of the distance between the ends of stretches of the chain, by all types of the stretch. Beads
+            4 bonds apart feel what dihedrals do together, which no potential of one dihedral knows.
         pairs: non-bonded, by :meth:`kind`; beyond its last point a potential is zero.
         excluded: beads up to so many bonds apart have no non-bonded interaction.
         mirror: types that are mirror images of one another (``A1: A2``), both ways: they share their
@@ -55,6 +58,7 @@ class TabulatedModel:
     pairs: dict[Key, Table]
     excluded: int
     temperature: float
+    spans: dict[Key, Table] = field(default_factory=dict)
     mirror: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
 
@@ -65,6 +69,11 @@ class TabulatedModel:
     def kind(self, bead_type: str) -> str:
         """See :func:`kind_of`."""
         return kind_of(bead_type, self.mirror)
+
+    @property
+    def reach(self) -> int:
+        """Bonds between the ends of spans; 0 without any."""
+        return max((len(key) - 1 for key in self.spans), default=0)
 
     @property
     def cutoff(self) -> float:
@@ -102,7 +111,7 @@ class TabulatedModel:
             tables = {
                 what: {
                     tuple(key.split("-")): Table(t["start"], t["stop"], np.array(t["energies"]))
-                    for key, t in data[what].items()
+                    for key, t in data.get(what, {}).items()
                 }
                 for what in KINDS
             }
@@ -135,7 +144,7 @@ class Terms:
 
     Attributes:
         keys: classes that occur.
-        beads: ``(n, 2 to 4)``.
+        beads: ``(n, 2 to 4)``, of spans one more than the bonds between their ends.
         classes: ``(n,)`` number in ``keys``.
         signs: ``(n,)`` -1 where the angle of a dihedral counts with the other sign.
     """
@@ -146,11 +155,23 @@ class Terms:
     signs: Ints
 
 
-def terms_of(graph: MolecularGraph, mirror: Mapping[str, str], what: str) -> Terms:
-    """The ``bonds``, ``angles`` or ``dihedrals`` of a molecule of beads by class."""
-    beads: Ints = getattr(graph, what)
-    found = [classify([graph.types[i] for i in row], mirror) for row in beads.tolist()]
+def terms_of(graph: MolecularGraph, mirror: Mapping[str, str], what: str, bonds_apart: int = 4) -> Terms:
+    """The ``bonds``, ``angles``, ``dihedrals`` or ``spans`` of a molecule of beads by class.
+
+    Args:
+        bonds_apart: of the ends of spans.
+    """
+    paths = stretches(graph, bonds_apart) if what == "spans" else getattr(graph, what)
+    found = [classify([graph.types[i] for i in row], mirror) for row in paths.tolist()]
     keys = tuple(sorted({key for key, _ in found}))
     number = {key: k for k, key in enumerate(keys)}
     classes = np.array([number[key] for key, _ in found], dtype=np.int64)
-    return Terms(keys, beads, classes, np.array([sign for _, sign in found], dtype=np.int64))
+    return Terms(keys, paths, classes, np.array([sign for _, sign in found], dtype=np.int64))
+
+
+def stretches(graph: MolecularGraph, n_bonds: int) -> Ints:
+    """``(n, n_bonds + 1)`` all paths of so many bonds that meet no bead twice, each from one end."""
+    paths = [(i,) for i in range(graph.n_atoms)]
+    for _ in range(n_bonds):
+        paths = [(*path, n) for path in paths for n in graph.neighbours[path[-1]] if n not in path]
+    return np.array([p for p in paths if p[0] < p[-1]], dtype=np.int64).reshape(-1, n_bonds + 1)

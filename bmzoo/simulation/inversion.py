@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from bmzoo.errors import InputError
 from bmzoo.molecules.constants import GAS_CONSTANT
 from bmzoo.molecules.graph import MolecularGraph
-from bmzoo.molecules.tabulated import Key, Table, Terms, terms_of
+from bmzoo.molecules.tabulated import BONDED, Key, Table, Terms, terms_of
 
 Floats = NDArray[np.float64]
 
-BINS = {"bonds": 60, "angles": 60, "dihedrals": 72}
+BINS = {"bonds": 60, "angles": 60, "dihedrals": 72, "spans": 60}
 """Bins over the range that was seen; of dihedrals, over the whole turn."""
-KNOTS = {"bonds": 400, "angles": 361, "dihedrals": 145}
+KNOTS = {"bonds": 400, "angles": 361, "dihedrals": 145, "spans": 400}
 """Points of a table."""
 TRUSTED = 10
 """Counts that a bin needs; beyond the outermost such bins potentials go on as parabolas."""
@@ -34,18 +34,19 @@ def measure(chains: NDArray[np.floating], terms: Terms, what: str) -> dict[Key, 
     Args:
         chains: ``(..., n_atoms, 3)`` nm, molecules whole.
         terms: of one molecule.
-        what: ``bonds``, ``angles`` or ``dihedrals``.
+        what: ``bonds``, ``angles``, ``dihedrals`` or ``spans``.
     """
     x = np.asarray(chains, dtype=np.float64).reshape(-1, *np.shape(chains)[-2:])
-    values = {"bonds": bond_lengths, "angles": bond_angles, "dihedrals": torsions}[what](x, terms.beads)
+    ways = {"bonds": bond_lengths, "angles": bond_angles, "dihedrals": torsions, "spans": bond_lengths}
+    values = ways[what](x, terms.beads)
     if what == "dihedrals":
         values = values * terms.signs
     return {key: values[:, terms.classes == k].ravel() for k, key in enumerate(terms.keys)}
 
 
 def bond_lengths(x: Floats, pairs: NDArray[np.int64]) -> Floats:
-    """``(n_molecules, n_pairs)`` nm."""
-    return np.asarray(np.linalg.norm(x[:, pairs[:, 1]] - x[:, pairs[:, 0]], axis=-1))
+    """``(n_molecules, n_pairs)`` nm, from the first to the last of every row."""
+    return np.asarray(np.linalg.norm(x[:, pairs[:, -1]] - x[:, pairs[:, 0]], axis=-1))
 
 
 def bond_angles(x: Floats, triples: NDArray[np.int64]) -> Floats:
@@ -72,6 +73,7 @@ def invert_bonded(
     *,
     mirror: Mapping[str, str],
     skip_ends: int = 0,
+    spans: int = 0,
 ) -> dict[str, dict[Key, Table]]:
     """Potentials of bonds, angles and dihedrals by classes of bead types.
 
@@ -81,13 +83,14 @@ def invert_bonded(
         temperature: K of the frames.
         mirror: types that are mirror images, both ways.
         skip_ends: leave out terms with beads that are fewer than so many bonds from an end of the chain.
+        spans: also invert the distances of beads so many bonds apart.
 
     Raises:
         InputError: a class with too few samples.
     """
     found = {}
-    for what in ("bonds", "angles", "dihedrals"):
-        terms = inner_terms(graph, mirror, what, skip_ends)
+    for what in BONDED if spans else BONDED[:3]:
+        terms = inner_terms(graph, mirror, what, skip_ends, spans)
         samples = measure(chains, terms, what)
         for key, values in samples.items():
             if len(values) < FEWEST:
@@ -98,9 +101,11 @@ def invert_bonded(
     return found
 
 
-def inner_terms(graph: MolecularGraph, mirror: Mapping[str, str], what: str, skip_ends: int) -> Terms:
+def inner_terms(
+    graph: MolecularGraph, mirror: Mapping[str, str], what: str, skip_ends: int, spans: int = 0
+) -> Terms:
     """The terms whose beads are at least ``skip_ends`` bonds from every end."""
-    terms = terms_of(graph, mirror, what)
+    terms = terms_of(graph, mirror, what, spans)
     inner = np.array([depth >= skip_ends for depth in _depths(graph)])
     kept = inner[terms.beads].all(axis=1)
     keys = tuple(key for k, key in enumerate(terms.keys) if (terms.classes[kept] == k).any())
@@ -128,11 +133,11 @@ def invert(values: Floats, what: str, temperature: float) -> Table:
     kt = GAS_CONSTANT * temperature
     if what == "dihedrals":
         return _invert_turn(values, kt)
-    low, high = (0.0, 2.0 * values.max()) if what == "bonds" else (0.0, np.pi)
+    low, high = (0.0, np.pi) if what == "angles" else (0.0, 2.0 * values.max())
     counts, edges = np.histogram(values, BINS[what])
     smooth = smoothed(counts.astype(np.float64))
     middle = (edges[:-1] + edges[1:]) / 2
-    volume = middle**2 if what == "bonds" else np.sin(middle)
+    volume = np.sin(middle) if what == "angles" else middle**2
     seen = np.flatnonzero(smooth >= TRUSTED)
     inside = slice(seen[0], seen[-1] + 1)
     energies = -kt * np.log(np.maximum(smooth[inside], 0.5) / volume[inside])
@@ -165,6 +170,23 @@ def continued(grid: Floats, x: Floats, energies: Floats, stiffness: float) -> Fl
     return np.asarray(
         table + falls * below + rises * above + 0.5 * stiffness * (below**2 + above**2), dtype=np.float64
     )
+
+
+def correction(ours: Floats, theirs: Floats, table: Table, what: str) -> Floats:
+    """``ln(P / P_target)`` of one class on the grid of its table: zero where there is too little to say.
+
+    Args:
+        ours, theirs: samples of the model and of the target.
+    """
+    turn = what == "dihedrals"
+    low, high = (-np.pi, np.pi) if turn else (theirs.min(), theirs.max())
+    mine, edges = np.histogram(ours, BINS[what], (low, high))
+    target, _ = np.histogram(theirs, BINS[what], (low, high))
+    mine, target = (smoothed(counts.astype(np.float64), periodic=turn) for counts in (mine, target))
+    share = np.log((mine + 1) / len(ours)) - np.log((target + 1) / len(theirs))
+    share[np.maximum(mine, target) < TRUSTED] = 0.0
+    middle = (edges[:-1] + edges[1:]) / 2
+    return np.interp(table.grid, middle, share, period=2 * np.pi if turn else None)
 
 
 def smoothed(values: Floats, width: float = 1.0, *, periodic: bool = False) -> Floats:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations_with_replacement
 from pathlib import Path
@@ -22,9 +22,9 @@ from bmzoo.frames.lattice import perpendicular_widths
 from bmzoo.frames.periodic import neighbour_pairs
 from bmzoo.molecules.constants import GAS_CONSTANT
 from bmzoo.molecules.graph import MolecularGraph
-from bmzoo.molecules.tabulated import Key, Table, TabulatedModel, kind_of
+from bmzoo.molecules.tabulated import BONDED, Key, Table, TabulatedModel, kind_of
 from bmzoo.simulation.coarse_run import langevin_context
-from bmzoo.simulation.inversion import inner_terms, invert_bonded, measure, smoothed
+from bmzoo.simulation.inversion import correction, inner_terms, invert_bonded, measure, smoothed
 from bmzoo.simulation.tabulated_system import build_tabulated
 
 Floats = NDArray[np.float64]
@@ -35,23 +35,27 @@ STATE = "inversion.npz"
 class InversionSettings:
     """How an inversion is done. nm, ps."""
 
-    cutoff: float = 1.2
+    cutoff: float = 1.1
     """Of the non-bonded potentials."""
     bin: float = 0.01
     excluded: int = 3
     """Beads up to so many bonds apart have no non-bonded interaction."""
-    iterations: int = 15
+    iterations: int = 14
     damping: float = 0.7
     """Share of each correction that is applied."""
-    snapshots: int = 60
+    snapshots: int = 40
     """Frames of each iteration's run that g(r) is taken from."""
-    apart: int = 60
+    apart: int = 40
     """Steps between them."""
-    settle: int = 1000
+    settle: int = 400
     """Steps before them."""
-    timestep: float = 0.008
-    friction: float = 2.0
+    timestep: float = 0.005
+    friction: float = 5.0
     skip_ends: int = 0
+    spans: int = 0
+    """Beads so many bonds apart have a potential of their distance; 0: none."""
+    correct_bonded: bool = True
+    """Correct bonded potentials, too: terms along a chain are not independent of one another."""
     seen: float = 0.02
     """Where the target's g(r) is below this the potential goes on as a parabola."""
 
@@ -92,7 +96,8 @@ class PairCounter:
             raise InputError(f"{frame.name or 'a frame'} has no box; an inversion needs periodic frames")
         if 2 * self.settings.cutoff > perpendicular_widths(frame.box).min():
             raise InputError(
-                f"the cutoff of {self.settings.cutoff} nm reaches half of the box of {frame.name or 'a frame'}"
+                f"the cutoff of {self.settings.cutoff} nm reaches half of the box of "
+                f"{frame.name or 'a frame'}"
             )
         n, n_kinds = self.graph.n_atoms, len(self.names)
         pairs = neighbour_pairs(frame.positions, frame.box, self.settings.cutoff)
@@ -137,22 +142,25 @@ class Inversion:
     def run(self, listener: Callable[[dict[str, Any]], None] | None = None) -> TabulatedModel:
         """All iterations; the model of the one whose g(r) came nearest to the target's."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        potentials, positions, log = self._begin()
+        model, positions, log = self._begin()
         for iteration in range(len(log), self.settings.iterations):
-            found, positions, heat, bonded = self._simulate(self._model(potentials[-1]), positions, iteration)
+            frames, heat = self._simulate(model, positions, iteration)
+            positions, found = frames[-1].positions, self.counter(frames)
+            samples = self._samples(np.concatenate([self._chains(f) for f in frames]))
             record = {
                 "iteration": iteration,
                 "temperature": round(heat, 2),
                 **self._deviation(found),
-                "bonded_jsd": bonded,
+                "bonded_jsd": self._divergences(samples),
             }
+            model.save(self._file(iteration))
             log.append(record)
-            potentials.append(self._corrected(potentials[-1], found))
-            self._save(potentials, positions, log)
+            model = self._corrected(model, found, samples)
+            self._save(model, positions, log)
             if listener is not None:
                 listener(record)
         best = int(np.argmin([record["mean_difference"] for record in log]))
-        return self._model(potentials[best])
+        return TabulatedModel.load(self._file(best))
 
     @property
     def log(self) -> list[dict[str, Any]]:
@@ -170,7 +178,28 @@ class Inversion:
 
     @cached_property
     def chains(self) -> Floats:
-        return np.concatenate([f.positions.reshape(-1, self.graph.n_atoms, 3) for f in self.frames])
+        """``(n_molecules, n_beads, 3)`` nm, of all frames."""
+        return np.concatenate([self._chains(f) for f in self.frames])
+
+    @cached_property
+    def samples(self) -> dict[str, dict[Key, Floats]]:
+        """Bonded distances and angles of the frames by class."""
+        return self._samples(self.chains)
+
+    def _chains(self, frame: Frame) -> Floats:
+        return np.asarray(frame.positions.reshape(-1, self.graph.n_atoms, 3))
+
+    def _samples(self, chains: Floats) -> dict[str, dict[Key, Floats]]:
+        s = self.settings
+        found = {}
+        for what in BONDED if s.spans else BONDED[:3]:
+            terms = inner_terms(self.graph, self.mirror, what, s.skip_ends, s.spans)
+            if terms.keys:
+                found[what] = measure(chains, terms, what)
+        return found
+
+    def _file(self, iteration: int) -> Path:
+        return self.folder / f"model_{iteration:03d}.json"
 
     @cached_property
     def bonded(self) -> dict[str, dict[Key, Table]]:
@@ -180,6 +209,7 @@ class Inversion:
             self.temperature,
             mirror=self.mirror,
             skip_ends=self.settings.skip_ends,
+            spans=self.settings.spans,
         )
 
     @property
@@ -187,48 +217,53 @@ class Inversion:
         """nm, of a cube of the frames' mean volume."""
         return float(np.cbrt(np.mean([np.linalg.det(np.asarray(f.box)) for f in self.frames])))
 
-    def _begin(self) -> tuple[list[Floats], Floats, list[dict[str, Any]]]:
-        """Potentials so far (the newest last), positions, log."""
+    def _begin(self) -> tuple[TabulatedModel, Floats, list[dict[str, Any]]]:
+        """The model to try next, positions, log."""
         state = self.folder / STATE
         if state.is_file():
             with np.load(state) as data:
-                return list(data["potentials"]), data["positions"], json.loads(str(data["log"]))
+                log = json.loads(str(data["log"]))
+                return TabulatedModel.load(self._file(len(log))), data["positions"], log
         kt = GAS_CONSTANT * self.temperature
-        start = np.array([self._completed(-kt * _log(g), g) for g in self.target])
-        first = self.frames[0]
-        chains = first.positions.reshape(-1, self.graph.n_atoms, 3)
-        centres = chains.mean(axis=1, keepdims=True)
-        # cell by cell, so that a triclinic box becomes the cube
-        moved = centres @ np.linalg.inv(np.asarray(first.box)) * self.edge
-        return [start], np.asarray(chains - centres + moved).reshape(-1, 3), []
-
-    def _save(self, potentials: list[Floats], positions: Floats, log: list[dict[str, Any]]) -> None:
-        part = self.folder / "part.npz"
-        np.savez(part, potentials=np.array(potentials), positions=positions, log=json.dumps(log))
-        part.replace(self.folder / STATE)
-
-    def _model(self, potentials: Floats) -> TabulatedModel:
-        """The energies at the middles of bins as tables from 0 to the cutoff, where they are zero."""
-        middles, stop = self.counter.middles, self.settings.cutoff
-        grid = np.linspace(0.0, stop, self.counter.n_bins + 1)
-        pairs = {}
-        for key, energies in zip(self.counter.keys, potentials, strict=True):
-            core = 2 * energies[0] - energies[1]
-            values = np.interp(grid, [0.0, *middles, stop], [core, *energies, 0.0])
-            pairs[key] = Table(0.0, stop, values)
-        return TabulatedModel(
+        start = [self._completed(-kt * _log(g), g) for g in self.target]
+        model = TabulatedModel(
             **self.bonded,
-            pairs=pairs,
+            pairs=self._tables(start),
             excluded=self.settings.excluded,
             temperature=self.temperature,
             mirror=dict(self.mirror),
             source=self.source,
         )
+        first = self.frames[0]
+        chains = self._chains(first)
+        centres = chains.mean(axis=1, keepdims=True)
+        # cell by cell, so that a triclinic box becomes the cube
+        moved = centres @ np.linalg.inv(np.asarray(first.box)) * self.edge
+        return model, np.asarray(chains - centres + moved).reshape(-1, 3), []
+
+    def _save(self, model: TabulatedModel, positions: Floats, log: list[dict[str, Any]]) -> None:
+        model.save(self._file(len(log)))
+        part = self.folder / "part.npz"
+        np.savez(part, positions=positions, log=json.dumps(log))
+        part.replace(self.folder / STATE)
+
+    def _tables(self, energies: Sequence[Floats]) -> dict[Key, Table]:
+        """Energies at the middles of bins as tables from 0 to the cutoff, where they are zero.
+
+        The middles are points of the tables, so that nothing is lost from iteration to iteration.
+        """
+        middles, stop = self.counter.middles, self.settings.cutoff
+        grid = np.linspace(0.0, stop, 2 * self.counter.n_bins + 1)
+        tables = {}
+        for key, row in zip(self.counter.keys, energies, strict=True):
+            values = np.interp(grid, [0.0, *middles, stop], [2 * row[0] - row[1], *row, 0.0])
+            tables[key] = Table(0.0, stop, values)
+        return tables
 
     def _simulate(
         self, model: TabulatedModel, positions: Floats, iteration: int
-    ) -> tuple[Floats, Floats, float, dict[str, float]]:
-        """g(r), last positions, temperature, and divergences of the bonded distributions."""
+    ) -> tuple[list[Frame], float]:
+        """Snapshots and their mean temperature."""
         import openmm
 
         s = self.settings
@@ -250,19 +285,14 @@ class Inversion:
             heats.append(2 * state.getKineticEnergy()._value / (3 * len(positions) * GAS_CONSTANT))
         if not np.isfinite(heats).all():
             raise InputError(f"iteration {iteration} of the inversion exploded; take a shorter time step")
-        return self.counter(frames), frames[-1].positions, float(np.mean(heats)), self._bonded_jsd(frames)
+        return frames, float(np.mean(heats))
 
-    def _bonded_jsd(self, frames: Sequence[Frame]) -> dict[str, float]:
+    def _divergences(self, samples: dict[str, dict[Key, Floats]]) -> dict[str, float]:
         """Mean over classes of the divergence (base 2) of 60 bins."""
-        chains = np.concatenate([f.positions.reshape(-1, self.graph.n_atoms, 3) for f in frames])
-        found = {}
-        for what in ("bonds", "angles", "dihedrals"):
-            terms = inner_terms(self.graph, self.mirror, what, self.settings.skip_ends)
-            if not terms.keys:
-                continue
-            ours, theirs = measure(chains, terms, what), measure(self.chains, terms, what)
-            found[what] = round(float(np.mean([divergence(ours[k], theirs[k]) for k in ours])), 5)
-        return found
+        return {
+            what: round(float(np.mean([divergence(v, self.samples[what][k]) for k, v in of.items()])), 5)
+            for what, of in samples.items()
+        }
 
     def _deviation(self, found: Floats) -> dict[str, Any]:
         away = np.abs(found - self.target)
@@ -274,15 +304,33 @@ class Inversion:
             },
         }
 
-    def _corrected(self, potentials: Floats, found: Floats) -> Floats:
-        """``U + damping kT ln(g / g_target)``."""
-        kt = GAS_CONSTANT * self.temperature
+    def _corrected(
+        self, model: TabulatedModel, found: Floats, samples: dict[str, dict[Key, Floats]]
+    ) -> TabulatedModel:
+        """``U + damping kT ln(P / P_target)``, of pairs and, if so set, of bonded terms."""
+        kt, s = GAS_CONSTANT * self.temperature, self.settings
         rows = []
-        for energies, mine, theirs in zip(potentials, found, self.target, strict=True):
-            correction = smoothed(kt * (_log(mine) - _log(theirs)))
-            limited = np.clip(self.settings.damping * correction, -kt, kt)
-            rows.append(self._completed(energies + limited, theirs))
-        return np.array(rows)
+        for key, mine, theirs in zip(self.counter.keys, found, self.target, strict=True):
+            table = model.pairs[key]
+            energies = np.interp(self.counter.middles, table.grid, table.energies)
+            change = smoothed(kt * (_log(mine) - _log(theirs)))
+            rows.append(self._completed(energies + np.clip(s.damping * change, -kt, kt), theirs))
+        bonded = {
+            what: {
+                key: replace(
+                    table,
+                    energies=table.energies
+                    + np.clip(
+                        s.damping * kt * correction(samples[what][key], self.samples[what][key], table, what),
+                        -kt / 2,
+                        kt / 2,
+                    ),
+                )
+                for key, table in getattr(model, what).items()
+            }
+            for what in (samples if s.correct_bonded else ())
+        }
+        return replace(model, pairs=self._tables(rows), **bonded)
 
     def _completed(self, energies: Floats, target: Floats) -> Floats:
         """Zero at the cutoff, and a repulsive core where the target has no pairs."""

@@ -58,13 +58,16 @@ def _bonded(model: TabulatedModel, graph: MolecularGraph, n_molecules: int) -> l
         "angles": "angle(p1,p2,p3)",
         "dihedrals": "hand*dihedral(p1,p2,p3,p4)",
     }
+    if model.spans:
+        variables["spans"] = "distance(p1,p2)"
     found = []
     for what, variable in variables.items():
-        terms = terms_of(graph, model.mirror, what)
+        terms = terms_of(graph, model.mirror, what, model.reach)
+        ends = terms.beads[:, [0, -1]] if what == "spans" else terms.beads
         for number, key in enumerate(terms.keys):
             table = _table(model, what, key)
             # the forces made for bonds, angles and torsions take no tables
-            force = openmm.CustomCompoundBondForce(terms.beads.shape[1], f"potential({variable})")
+            force = openmm.CustomCompoundBondForce(ends.shape[1], f"potential({variable})")
             turn = what == "dihedrals"
             if turn:
                 force.addPerBondParameter("hand")
@@ -74,7 +77,7 @@ def _bonded(model: TabulatedModel, graph: MolecularGraph, n_molecules: int) -> l
             for first in range(0, n_molecules * graph.n_atoms, graph.n_atoms):
                 for term in chosen.tolist():
                     hand = [float(terms.signs[term])] if turn else []
-                    force.addBond((terms.beads[term] + first).tolist(), hand)
+                    force.addBond((ends[term] + first).tolist(), hand)
             found.append(force)
     return found
 

@@ -99,13 +99,14 @@ def test_openmm_evaluates_the_tables(seed: int, flip: bool) -> None:
     graph = chain_graph("X", types, [1.0, 2.0, 1.0, 2.0, 1.0])
     turn = np.linspace(-np.pi, np.pi, 181)
     bonded = {
-        what: {key: table for key in terms_of(graph, MIRROR, what).keys}
+        what: dict.fromkeys(terms_of(graph, MIRROR, what).keys, table)
         for what, table in (
             ("bonds", harmonic(0.4, 1000.0, 0.0, 1.0)),
             ("angles", harmonic(1.8, 30.0, 0.0, np.pi)),
             ("dihedrals", Table(-np.pi, np.pi, 4 + 3 * np.sin(turn) + np.cos(2 * turn))),
         )
     }
+    bonded["spans"] = dict.fromkeys(terms_of(graph, MIRROR, "spans").keys, harmonic(0.6, 80.0, 0.0, 3.0))
     pairs = {("A1", "A1"): repulsion(5.0), ("A1", "B1"): repulsion(9.0), ("B1", "B1"): repulsion(14.0)}
     model = TabulatedModel(**bonded, pairs=pairs, excluded=3, temperature=KELVIN, mirror=MIRROR)
     rng = np.random.default_rng(seed)
