@@ -24,6 +24,8 @@ KNOTS = {"bonds": 400, "angles": 361, "dihedrals": 145, "spans": 400}
 """Points of a table."""
 TRUSTED = 10
 """Counts that a bin needs; beyond the outermost such bins potentials go on as parabolas."""
+CALM = 3.0
+"""Bins over which corrections are smoothed."""
 FEWEST = 100
 """Samples of a class below which nothing can be said of its distribution."""
 
@@ -185,6 +187,8 @@ def correction(ours: Floats, theirs: Floats, table: Table, what: str) -> Floats:
     mine, target = (smoothed(counts.astype(np.float64), periodic=turn) for counts in (mine, target))
     share = np.log((mine + 1) / len(ours)) - np.log((target + 1) / len(theirs))
     share[np.maximum(mine, target) < TRUSTED] = 0.0
+    # noise between neighbouring bins would add up over the iterations, and stiffen the potential
+    share = smoothed(share, CALM, periodic=turn)
     middle = (edges[:-1] + edges[1:]) / 2
     return np.interp(table.grid, middle, share, period=2 * np.pi if turn else None)
 

@@ -35,7 +35,8 @@ def invert_frames(
     """Inverts the beads of atomistic frames.
 
     Writes ``model.json`` (see :class:`bmzoo.molecules.tabulated.TabulatedModel`) and ``provenance.json``
-    with the deviations of every iteration. Iterations are kept in ``.<output>.work`` until then.
+    with the deviations of every iteration. Iterations are kept in ``.<output>.work`` until then; what was
+    interrupted goes on, with more or fewer iterations where so set.
 
     Args:
         frames: atomistic, periodic.
@@ -60,8 +61,8 @@ def invert_frames(
         raise InputError(f"--mirror names {strange[0]}, which is no type of bead: {sorted(set(graph.types))}")
     whole = whole_molecules(frames, topology, beads=False)
     work = output.with_name(f".{output.name}.work")
-    wanted = {"settings": asdict(settings), "types": graph.types, "mirror": both, "seed": seed}
-    _prepare(work, json.dumps(wanted))
+    same = {key: value for key, value in asdict(settings).items() if key != "iterations"}
+    _prepare(work, json.dumps({"settings": same, "types": list(graph.types), "mirror": both, "seed": seed}))
     inversion = Inversion(
         graph=graph,
         frames=list(coarse_grain(whole, topology.mapping)),

@@ -55,7 +55,8 @@ class InversionSettings:
     spans: int = 0
     """Beads so many bonds apart have a potential of their distance; 0: none."""
     correct_bonded: bool = True
-    """Correct bonded potentials, too: terms along a chain are not independent of one another."""
+    """Correct potentials of angles, dihedrals and spans, too: they are not independent of one another.
+    Bonds are stiff and hardly depend on anything."""
     seen: float = 0.02
     """Where the target's g(r) is below this the potential goes on as a parabola."""
 
@@ -328,7 +329,8 @@ class Inversion:
                 )
                 for key, table in getattr(model, what).items()
             }
-            for what in (samples if s.correct_bonded else ())
+            for what in samples
+            if s.correct_bonded and what != "bonds"
         }
         return replace(model, pairs=self._tables(rows), **bonded)
 

@@ -26,13 +26,13 @@ Floats = NDArray[np.float64]
 
 _SMALL = CoarsePreset(
     n_chains=24,
-    splits=(("train", 16), ("test", 8)),
-    interval=10.0,
-    equilibration=100.0,
+    splits=(("train", 10), ("test", 5)),
+    interval=1.0,
+    equilibration=5.0,
     temperature=polystyrene_beads.TEMPERATURE,
     density=12.0166,
-    timestep=0.006,
-    friction=1.0,
+    timestep=0.005,
+    friction=2.0,
 )
 """Beads per nm^3 as in the published melts of this model, 1.039 g/cm3."""
 PRESETS = MappingProxyType(
@@ -56,8 +56,10 @@ STAGES, STEPS = 24, 40
 STRENGTHS = (0.01, 1.0)
 """Share of the non-bonded potentials at the beginning and at the end of the push-off."""
 PUSH_FRICTION, PUSH_TIMESTEP = 10.0, 0.003
-TRIALS, REACH = 24, 24
+TRIALS, REACH = 12, 24
 """Places tried for every bead of a walk, and bonds back to the first bead whose energy counts."""
+COPIES, BLOCK = 40, 8
+"""Continuations of a walk that are compared, and beads of each."""
 
 
 @dataclass(frozen=True)
@@ -94,38 +96,62 @@ def draw_chain(
     """A linear chain ``(n, 3)`` nm, grown bead by bead from its potentials.
 
     Of ``TRIALS`` places that bonded potentials propose, one is chosen by its Boltzmann weight among the
-    non-bonded beads up to ``REACH`` bonds before (Siepmann and Frenkel, Mol. Phys. 75, 59, 1992). What is
-    further along the chain is screened in a melt, as are attractions, which would make a lone chain
-    collapse.
+    non-bonded beads up to ``REACH`` bonds before (Siepmann and Frenkel, Mol. Phys. 75, 59, 1992), and of
+    ``COPIES`` continuations by ``BLOCK`` beads one by its Rosenbluth weight: beads chosen one at a time would
+    run into dead ends and leave chains too narrow. What is further along the chain is screened in a melt, as
+    are attractions, which would make a lone chain collapse.
     """
-    draws = _Draws(model, graph, temperature, rng)
-    x = np.zeros((graph.n_atoms, 3))
+    growth = _Growth(model, graph, temperature, rng)
     for k in range(1, graph.n_atoms):
-        before = np.array([0.0, 1.0, 0.0]) if k < 3 else x[k - 3]
-        if k == 1:
-            x[k] = [draws.of("bonds", 0, 1)[0], 0, 0]
-            continue
-        lengths = draws.of("bonds", k - 1, TRIALS)
-        angles = draws.of("angles", k - 2, TRIALS)
-        turns = draws.of("dihedrals", k - 3, TRIALS) if k > 2 else np.zeros(TRIALS)
-        places = x[k - 1] + lengths[:, None] * _directions(before, x[k - 2], x[k - 1], angles, turns)
-        x[k] = places[draws.chosen(places, x, k)]
-    return np.asarray(x @ random_rotation(rng))
+        growth.add(k)
+        if k % BLOCK == 0:
+            growth.choose()
+    growth.choose()
+    return np.asarray(growth.x[0] @ random_rotation(rng))
 
 
-class _Draws:
-    """Internal coordinates from the Boltzmann weights of tables, by class."""
+class _Growth:
+    """Copies of a chain that grow side by side."""
 
     def __init__(
         self, model: TabulatedModel, graph: MolecularGraph, temperature: float, rng: np.random.Generator
     ) -> None:
         self.model, self.types, self.rng = model, graph.types, rng
         self.beta = 1 / (GAS_CONSTANT * temperature)
+        self.x = np.zeros((COPIES, graph.n_atoms, 3))
+        self.log_weights = np.zeros(COPIES)
         self._sums: dict[tuple[str, ...], Floats] = {}
         self._repulsions = {key: repulsive_part(table) for key, table in model.pairs.items()}
 
-    def of(self, what: str, start: int, n: int) -> Floats:
-        """``(n,)`` values of the term that begins at a bead, nm or radian."""
+    def add(self, k: int) -> None:
+        """Places bead k of every copy."""
+        x = self.x
+        lengths = self._drawn("bonds", k - 1)
+        if k == 1:
+            x[:, 1, 0] = lengths[:, 0]
+            return
+        angles = self._drawn("angles", k - 2)
+        turns = self._drawn("dihedrals", k - 3) if k > 2 else np.zeros_like(angles)
+        before = x[:, k - 3] if k > 2 else x[:, 0] + [0.0, 1.0, 0.0]
+        along = _directions(before, x[:, k - 2], x[:, k - 1], angles, turns)
+        places = x[:, k - 1, None] + lengths[..., None] * along
+        energies = -self.beta * self._energies(places, k)
+        best = energies.max(axis=1, keepdims=True)
+        weights = np.exp(energies - best)
+        self.log_weights += best[:, 0] + np.log(weights.mean(axis=1))
+        chosen = (
+            np.cumsum(weights, axis=1) < self.rng.uniform(size=(COPIES, 1)) * weights.sum(1)[:, None]
+        ).sum(1)
+        x[:, k] = places[np.arange(COPIES), chosen]
+
+    def choose(self) -> None:
+        """Goes on with one copy, by their weights since the last choice."""
+        weights = np.exp(self.log_weights - self.log_weights.max())
+        self.x[:] = self.x[self.rng.choice(COPIES, p=weights / weights.sum())]
+        self.log_weights[:] = 0.0
+
+    def _drawn(self, what: str, start: int) -> Floats:
+        """``(COPIES, TRIALS)`` values of the term that begins at a bead, nm or radian."""
         width = {"bonds": 2, "angles": 3, "dihedrals": 4}[what]
         key, sign = self.model.classify(self.types[start : start + width])
         table: Table = getattr(self.model, what)[key]
@@ -134,24 +160,24 @@ class _Draws:
             volume = {"bonds": grid**2, "angles": np.sin(grid)}.get(what, np.ones_like(grid))
             weight = np.maximum(volume, 0) * np.exp(-self.beta * (table.energies - table.energies.min()))
             self._sums[key] = np.cumsum(weight) / weight.sum()
-        values = np.interp(self.rng.uniform(size=n), self._sums[key], grid)
+        values = np.interp(self.rng.uniform(size=(COPIES, TRIALS)), self._sums[key], grid)
         return np.asarray(values * (sign if what == "dihedrals" else 1))
 
-    def chosen(self, places: Floats, x: Floats, k: int) -> int:
-        """Which of some places for bead k, by the energy with the beads before it."""
-        near = np.arange(max(0, k - REACH), max(0, k - self.model.excluded))
-        energy = np.zeros(len(places))
+    def _energies(self, places: Floats, k: int) -> Floats:
+        """``(COPIES, TRIALS)`` kJ/mol with the beads before."""
+        energy = np.zeros(places.shape[:2])
         mine = self.model.kind(self.types[k])
-        for i in near.tolist():
+        for i in range(max(0, k - REACH), max(0, k - self.model.excluded)):
             a, b = sorted((mine, self.model.kind(self.types[i])))
-            r = np.linalg.norm(places - x[i], axis=1)
-            energy += np.interp(r, *self._repulsions[a, b])
+            energy += np.interp(self._distances(places, i), *self._repulsions[a, b])
         reach = self.model.reach
         if 0 < reach <= k:
             table = self.model.spans[self.model.classify(self.types[k - reach : k + 1])[0]]
-            energy += np.interp(np.linalg.norm(places - x[k - reach], axis=1), table.grid, table.energies)
-        weight = np.exp(-self.beta * (energy - energy.min()))
-        return int(self.rng.choice(len(places), p=weight / weight.sum()))
+            energy += np.interp(self._distances(places, k - reach), table.grid, table.energies)
+        return energy
+
+    def _distances(self, places: Floats, i: int) -> Floats:
+        return np.asarray(np.linalg.norm(places - self.x[:, i, None], axis=-1))
 
 
 def repulsive_part(table: Table) -> tuple[Floats, Floats]:
@@ -162,13 +188,13 @@ def repulsive_part(table: Table) -> tuple[Floats, Floats]:
 
 
 def _directions(a: Floats, b: Floats, c: Floats, angles: Floats, turns: Floats) -> Floats:
-    """``(n, 3)`` from c to d with the angles b-c-d and the dihedrals a-b-c-d."""
-    along = (c - b) / np.linalg.norm(c - b)
+    """``(n, m, 3)`` from c to d with angles b-c-d and dihedrals a-b-c-d, ``(n, m)``; points ``(n, 3)``."""
+    along = (c - b) / np.linalg.norm(c - b, axis=-1, keepdims=True)
     normal = np.cross(b - a, along)
-    normal /= np.linalg.norm(normal)
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     beside = np.cross(normal, along)
-    across = np.cos(turns)[:, None] * beside + np.sin(turns)[:, None] * normal
-    return np.asarray(-np.cos(angles)[:, None] * along + np.sin(angles)[:, None] * across)
+    across = np.cos(turns)[..., None] * beside[:, None] + np.sin(turns)[..., None] * normal[:, None]
+    return np.asarray(-np.cos(angles)[..., None] * along[:, None] + np.sin(angles)[..., None] * across)
 
 
 def build(
