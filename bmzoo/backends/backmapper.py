@@ -30,6 +30,8 @@ class Capabilities:
     likelihood: bool = False
     fitting: Literal["none", "library", "gradient"] = "none"
     """What it needs before it can backmap: nothing, a pass over reference pairs, or training."""
+    keeps_beads: bool = True
+    """Whether the atoms belong to the beads that were given; morphing makes others of them."""
 
 
 Losses = dict[str, Any]

@@ -108,14 +108,15 @@ class TabulatedModel:
             data: Any = json.loads(Path(path).read_text())
             if data["format"] != FORMAT or data["version"] != VERSION:
                 raise KeyError("format")
-            tables = {
+            content: dict[str, Any] = {
                 what: {
                     tuple(key.split("-")): Table(t["start"], t["stop"], np.array(t["energies"]))
                     for key, t in data.get(what, {}).items()
                 }
                 for what in KINDS
             }
-            return cls(**tables, **{k: data[k] for k in ("excluded", "temperature", "mirror", "source")})
+            content |= {key: data[key] for key in ("excluded", "temperature", "mirror", "source")}
+            return cls(**content)
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -171,7 +172,7 @@ def terms_of(graph: MolecularGraph, mirror: Mapping[str, str], what: str, bonds_
 
 def stretches(graph: MolecularGraph, n_bonds: int) -> Ints:
     """``(n, n_bonds + 1)`` all paths of so many bonds that meet no bead twice, each from one end."""
-    paths = [(i,) for i in range(graph.n_atoms)]
+    paths: list[tuple[int, ...]] = [(i,) for i in range(graph.n_atoms)]
     for _ in range(n_bonds):
         paths = [(*path, n) for path in paths for n in graph.neighbours[path[-1]] if n not in path]
     return np.array([p for p in paths if p[0] < p[-1]], dtype=np.int64).reshape(-1, n_bonds + 1)

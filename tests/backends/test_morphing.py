@@ -16,6 +16,7 @@ from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.molecules.beads import chain_graph, identity_mapping, merge_consecutive
 from bmzoo.molecules.topology import Topology
+from bmzoo.pipeline import backmap_frames
 from bmzoo.systems import load_system
 
 N = 12
@@ -146,3 +147,35 @@ def test_scheme_b_starts_from_what_is_given() -> None:
     elsewhere = fine.with_positions(fine.positions + np.array([6.0, 0.0, -12.0]))
     (same,) = model.redraw([PairedFrames(coarse, elsewhere)], sweeps=1, seed=4)
     assert same.positions == pytest.approx(drawn.positions, abs=1e-4)
+
+
+def fine_pairs() -> tuple[Topology, list[PairedFrames]]:
+    """Molecules of 24 particles, two of them a bead: the target one level down."""
+    graph = chain_graph("KG", ("A", "B") * N, 1.0)
+    topology = Topology(graph, merge_consecutive(graph, 2), None, 300.0)
+    found = []
+    for k, pair in enumerate(target()):
+        beads = pair.coarse.positions
+        aside = np.random.default_rng(k).normal(0, 0.1, beads.shape)
+        atoms = np.stack([beads - aside, beads + aside], axis=1).reshape(-1, 3)
+        found.append(PairedFrames(pair.coarse, pair.coarse.with_positions(atoms)))
+    return topology, found
+
+
+def test_two_steps_are_one_after_the_other() -> None:
+    topology, library = fine_pairs()
+    settings = ["morphing.s=3", "width=0.1"]
+    model = load_backmapper("morphing+fragments", topology, settings=settings, library=library)
+    assert not model.capabilities.keeps_beads
+    drawn = list(model.backmap([source()], n_samples=2, seed=3))
+    assert [f.sample for f in drawn] == [0, 1]
+    alone = load_backmapper(
+        "morphing", chain(), settings=["s=3"], library=[PairedFrames(p.coarse, p.coarse) for p in library]
+    )
+    (beads,) = alone.backmap([source()], seed=3)
+    assert len(drawn[0]) == 2 * len(beads)
+    assert topology.mapping.apply(drawn[0].positions) == pytest.approx(beads.positions, abs=1e-3)
+    with pytest.raises(InputError, match="cannot be the first of two steps"):
+        load_backmapper("fragments+fragments", topology, library=library)
+    with pytest.raises(InputError, match="held"):
+        list(backmap_frames([source()], topology, model, refine="minimise"))

@@ -36,7 +36,7 @@ class Morphing(Backmapper):
     """
 
     name = "morphing"
-    capabilities = Capabilities(periodic=True, generative=True, fitting="library")
+    capabilities = Capabilities(periodic=True, generative=True, fitting="library", keeps_beads=False)
     Config = MorphingConfig
 
     def __init__(self, topology: Topology, config: BaseModel | None = None) -> None:
