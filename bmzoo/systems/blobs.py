@@ -1,5 +1,7 @@
 """The melt of ``fritz`` as blobs of three monomers: the target of morphing, at the resolution of ``kg``.
 
+Its frames are a fifth as large as the melt, so that blobs are as far apart as atoms, whose lengths networks
+are made for (``scale: 0.2`` of morphing); ``bmzoo coarse-grain --system fritz`` gives them in nanometres.
 Its particles are blobs; its state says how many of them are merged into a bead, for the backmappers that
 put blobs back (the g_s of :mod:`bmzoo.backends.morphing`). All states have the same frames.
 """
@@ -12,6 +14,7 @@ from pathlib import Path
 
 from bmzoo.errors import InputError
 from bmzoo.frames.datasets import coarse_grain
+from bmzoo.frames.frame import Frame
 from bmzoo.frames.trajectory import write_frames
 from bmzoo.frames.whole import whole_molecules
 from bmzoo.molecules.polystyrene_beads import blob_chain, build_blob_topology, build_topology
@@ -20,6 +23,8 @@ from bmzoo.systems.system import System
 
 TITLE = "Polystyrene, three monomers a blob"
 STATES = ("s2", "s4", "s6")
+SCALE = 0.2
+"""Lengths of the frames in those of the melt."""
 DATA = Path(__file__).parent / "data" / "blobs" / "496K"
 
 
@@ -63,7 +68,7 @@ def build(output: Path, source: Path | None = None) -> Path:
     for name in reference.splits:
         atoms = whole_molecules(reference.frames(name), topology, beads=False)
         path = part / f"{name}.xtc"
-        write_frames(path, coarse_grain(atoms, topology.mapping), labels)
+        write_frames(path, map(_scaled, coarse_grain(atoms, topology.mapping)), labels)
         kept = {
             k: v for k, v in reference.split(name).items() if k in ("runs", "interval_ps", "seed", "note")
         }
@@ -76,7 +81,7 @@ def build(output: Path, source: Path | None = None) -> Path:
         "temperature": given["temperature"],
         "n_atoms": n_chains * labels.n_atoms,
         "n_molecules": n_chains,
-        "mapped_from": {"system": given["system"], "seed": given["seed"]},
+        "mapped_from": {"system": given["system"], "seed": given["seed"], "scale": SCALE},
         "force_field": given["force_field"],
         "splits": splits,
         "generalisation": None,
@@ -85,3 +90,8 @@ def build(output: Path, source: Path | None = None) -> Path:
     (part / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
     part.rename(output)
     return output
+
+
+def _scaled(frame: Frame) -> Frame:
+    assert frame.box is not None
+    return frame.with_positions(SCALE * frame.positions, box=SCALE * frame.box)

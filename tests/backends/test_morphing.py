@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from bmzoo.backends.checkpoints import read_checkpoint, save_checkpoint
+from bmzoo.backends.config import build_config
 from bmzoo.backends.loading import load_backmapper
+from bmzoo.backends.morphing.model import stretched
 from bmzoo.backends.morphing.ranges import Holder, Range, Ranges
+from bmzoo.backends.registry import get_backend
 from bmzoo.backends.voxel_gan.model import VoxelGAN
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
@@ -64,9 +68,9 @@ def sizes(frame: Frame, s: int) -> NDArray[np.float64]:
     return np.asarray((beads - beads.mean(axis=1, keepdims=True)) / frame.box[0, 0])
 
 
-@pytest.mark.parametrize("s", [2, 3])
-def test_local_structure_changes_and_merged_beads_do_not(s: int) -> None:
-    model = load_backmapper("morphing", chain(), settings=[f"s={s}"], library=target())
+@pytest.mark.parametrize(("s", "scale"), [(2, 1.0), (3, 0.2)])
+def test_local_structure_changes_and_merged_beads_do_not(s: int, scale: float) -> None:
+    model = load_backmapper("morphing", chain(), settings=[f"s={s}", f"scale={scale}"], library=target())
     given = source()
     (drawn,) = model.backmap([given], seed=3)
     assert drawn.box[0, 0] == pytest.approx(6.0)
@@ -133,18 +137,16 @@ def test_scheme_b_starts_from_what_is_given() -> None:
     merged = Topology(topology.graph, merge_consecutive(topology.graph, 2), None, 300.0)
     model = VoxelGAN(
         merged,
-        VoxelGAN.Config(
-            cutoff=2.0, edge=4.0, width=0.4, features=4, hidden=16, noise=2, hold_bonds=False, repairs=0
-        ),
+        VoxelGAN.Config(cutoff=0.5, features=4, hidden=16, noise=2, hold_bonds=False, repairs=0),
     )
-    fine = frame(walks(3, 0.7, 2.27, 0.15, 2), 6.0)
+    fine = stretched(frame(walks(3, 0.7, 2.27, 0.15, 2), 6.0), 0.2)
     coarse = fine.with_positions(merged.mapping.apply(fine.positions))
     (drawn,) = model.redraw([PairedFrames(coarse, fine)], sweeps=1, seed=4)
     (again,) = model.redraw([PairedFrames(coarse, fine)], sweeps=1, seed=4)
     assert again.positions == pytest.approx(drawn.positions, abs=1e-5)
     assert drawn.positions.shape == fine.positions.shape
     assert (np.abs(drawn.positions - fine.positions).max(axis=1) > 1e-6).all()
-    elsewhere = fine.with_positions(fine.positions + np.array([6.0, 0.0, -12.0]))
+    elsewhere = fine.with_positions(fine.positions + np.array([1.2, 0.0, -2.4]))
     (same,) = model.redraw([PairedFrames(coarse, elsewhere)], sweeps=1, seed=4)
     assert same.positions == pytest.approx(drawn.positions, abs=1e-4)
 
@@ -179,3 +181,32 @@ def test_two_steps_are_one_after_the_other() -> None:
         load_backmapper("fragments+fragments", topology, library=library)
     with pytest.raises(InputError, match="held"):
         list(backmap_frames([source()], topology, model, refine="minimise"))
+
+
+SMALL: dict[str, dict[str, Any]] = {
+    "voxel_gan": {
+        "cutoff": 0.5, "features": 4, "hidden": 16, "noise": 2, "batch": 8, "hold_bonds": False, "repairs": 0
+    },
+    "equivariant": {
+        "cutoff": 0.5, "patch": 0.5, "margin": 0.2, "layers": 1, "scalars": 8, "vectors": 4,
+        "pseudovectors": 2, "atoms": 60,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_networks_take_beads_for_atoms(name: str) -> None:
+    topology = Topology(chain().graph, merge_consecutive(chain().graph, 3), None, 300.0)
+    backend = get_backend(name)
+    model = backend(topology, build_config(backend.Config, SMALL[name]))
+    frames = [stretched(p.coarse, 0.2) for p in target()[:4]]
+    found = [PairedFrames(f.with_positions(topology.mapping.apply(f.positions)), f) for f in frames]
+    batches = model.training_batches(found, seed=1)
+    loss = model.training_step(batches(0), 0)["total"]
+    loss.backward()
+    assert np.isfinite(loss.item())
+    (drawn,) = model.backmap([found[0].coarse], seed=2)
+    assert np.isfinite(drawn.positions).all()
+    if name == "equivariant":
+        beads = topology.mapping.apply(drawn.positions)
+        assert beads == pytest.approx(found[0].coarse.positions, abs=1e-4)

@@ -135,7 +135,7 @@ class Morphing(Backmapper):
 
     def _encoded(self, frames: list[Frame], molecules: list[Floats]) -> Iterator[PairedFrames]:
         for frame, whole in zip(frames, molecules, strict=True):
-            fine = frame.with_positions(whole.reshape(-1, 3))
+            fine = stretched(frame.with_positions(whole.reshape(-1, 3)), self.settings.scale)
             yield PairedFrames(fine.with_positions(self.encoder.apply(fine.positions)), fine)
 
     def _rescaled(self, frame: Frame) -> Frame:
@@ -147,18 +147,21 @@ class Morphing(Backmapper):
                 "bring it to the target's lengths yourself and set rescale=false"
             )
         density = len(frame) / box_volume(np.asarray(frame.box))
-        factor = (density / self._density) ** (1 / 3)
-        return frame.with_positions(frame.positions * factor, box=np.asarray(frame.box) * factor)
+        return stretched(frame, (density / self._density) ** (1 / 3))
 
     def _drawn(
         self, generator: Backmapper, scaled: Frame, merged: Frame, n_samples: int, seed: int
     ) -> Iterator[Frame]:
+        scale = self.settings.scale
+        fine, coarse = stretched(scaled, scale), stretched(merged, scale)
         if self.settings.scheme == "A":
-            yield from generator.backmap([merged], n_samples=n_samples, seed=seed)
+            for drawn in generator.backmap([coarse], n_samples=n_samples, seed=seed):
+                yield stretched(drawn, 1 / scale)
             return
         for sample in range(n_samples):
-            pair = PairedFrames(replace(merged, sample=sample), replace(scaled, sample=sample))
-            yield from generator.redraw([pair], sweeps=self.settings.sweeps, seed=seed)
+            pair = PairedFrames(replace(coarse, sample=sample), replace(fine, sample=sample))
+            for drawn in generator.redraw([pair], sweeps=self.settings.sweeps, seed=seed):
+                yield stretched(drawn, 1 / scale)
 
     def _held(self, holder: Holder, drawn: Frame, merged: Frame) -> Frame:
         atoms = np.asarray(drawn.positions, dtype=np.float64).reshape(-1, self.merged.n_atoms, 3)
@@ -170,3 +173,9 @@ class Morphing(Backmapper):
             shift = np.rint(shift @ np.linalg.inv(rows)) @ rows
             atoms = atoms - shift[:, None]
         return drawn.with_positions(holder(atoms, beads, self.settings.iterations).reshape(-1, 3))
+
+
+def stretched(frame: Frame, factor: float) -> Frame:
+    """The same frame with all lengths multiplied, those of its box too."""
+    box = None if frame.box is None else np.asarray(frame.box, dtype=np.float64) * factor
+    return frame.with_positions(np.asarray(frame.positions, dtype=np.float64) * factor, box=box)
