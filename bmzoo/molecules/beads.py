@@ -82,7 +82,8 @@ def merge_consecutive(graph: MolecularGraph, s: int) -> Mapping:
     """
     if s < 1:
         raise InputError(f"at least 1 particle must be merged into a bead, not {s}")
-    beads, bonds = [], []
+    beads: list[Bead] = []
+    bonds: list[tuple[int, int]] = []
     for path in chain_paths(graph):
         first = len(beads)
         cuts = _cuts(len(path), s)

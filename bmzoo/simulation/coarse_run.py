@@ -177,6 +177,7 @@ class CoarseRecipe(RunRecipe):
     """A reference folder of a coarse-grained model: its particles are the "atoms" of the topology."""
 
     settings: CoarsePreset  # type: ignore[assignment]
+    make_run: Callable[..., CoarseRun]  # type: ignore[assignment]
     model: Model | None = None
 
     def describe_dynamics(self, runs: dict[str, Any]) -> dict[str, Any]:

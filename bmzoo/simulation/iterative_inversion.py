@@ -79,7 +79,7 @@ class PairCounter:
     @property
     def middles(self) -> Floats:
         """``(n_bins,)`` nm."""
-        return (np.arange(self.n_bins) + 0.5) * self.settings.bin
+        return np.asarray((np.arange(self.n_bins) + 0.5) * self.settings.bin, dtype=np.float64)
 
     def __call__(self, frames: Iterable[Frame]) -> Floats:
         """``(n_pairs_of_kinds, n_bins)`` mean g(r), normalised by the density of each frame's box.
@@ -146,7 +146,7 @@ class Inversion:
         model, positions, log = self._begin()
         for iteration in range(len(log), self.settings.iterations):
             frames, heat = self._simulate(model, positions, iteration)
-            positions, found = frames[-1].positions, self.counter(frames)
+            positions, found = self._chains(frames[-1]).reshape(-1, 3), self.counter(frames)
             samples = self._samples(np.concatenate([self._chains(f) for f in frames]))
             record = {
                 "iteration": iteration,
@@ -188,7 +188,7 @@ class Inversion:
         return self._samples(self.chains)
 
     def _chains(self, frame: Frame) -> Floats:
-        return np.asarray(frame.positions.reshape(-1, self.graph.n_atoms, 3))
+        return np.asarray(frame.positions, dtype=np.float64).reshape(-1, self.graph.n_atoms, 3)
 
     def _samples(self, chains: Floats) -> dict[str, dict[Key, Floats]]:
         s = self.settings
@@ -316,7 +316,7 @@ class Inversion:
             energies = np.interp(self.counter.middles, table.grid, table.energies)
             change = smoothed(kt * (_log(mine) - _log(theirs)))
             rows.append(self._completed(energies + np.clip(s.damping * change, -kt, kt), theirs))
-        bonded = {
+        bonded: dict[str, Any] = {
             what: {
                 key: replace(
                     table,
