@@ -27,8 +27,8 @@ Floats = NDArray[np.float64]
 _SMALL = CoarsePreset(
     n_chains=24,
     splits=(("train", 10), ("test", 5)),
-    interval=1.0,
-    equilibration=5.0,
+    interval=20.0,
+    equilibration=200.0,
     temperature=polystyrene_beads.TEMPERATURE,
     density=12.0166,
     timestep=0.005,
@@ -209,7 +209,7 @@ def build(
     """Makes a reference folder of 24 chains of 96 monomers of polystyrene, two beads a monomer, at 496 K.
 
     Args:
-        preset: ``tiny``, ``small`` (what is embedded) or ``paper``.
+        preset: ``tiny``, ``small`` or ``paper``.
         output: folder to create; see :mod:`bmzoo.systems.reference`.
         model: potentials, as ``bmzoo data invert`` makes them.
         seed: of walks, velocities and thermostat.
