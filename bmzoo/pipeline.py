@@ -56,6 +56,11 @@ def backmap_frames(
 
     if samples < 1:
         raise InputError(f"the number of samples must be at least 1, not {samples}")
+    if refine != "none" and not backmapper.capabilities.keeps_beads:
+        raise InputError(
+            f"'{backmapper.name}' moves the beads, so that atoms cannot be refined with the beads given "
+            "held; take --refine none"
+        )
     refiner = make_refiner(topology, RefineSettings.parse(refine), seed=seed)
     whole = whole_molecules(coarse, topology, beads=True)
     return generate(backmapper, whole, n_samples=samples, seed=seed, refiner=refiner)

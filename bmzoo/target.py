@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bmzoo.errors import InputError, unknown
 from bmzoo.frames.datasets import pairs
-from bmzoo.frames.frame import PairedFrames
+from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.frames.whole import whole_molecules
 from bmzoo.molecules.topology import Topology
 from bmzoo.systems import load_system
@@ -146,6 +146,18 @@ def resolve_device(device: str, model: Backmapper) -> str:
     if device == "cuda":
         raise InputError("no CUDA device was found; use --device cpu, or auto")
     return "cpu"
+
+
+def library_frames(target: Target) -> Iterator[Frame]:
+    """The embedded training frames of a system, or of its default state where it has none of its own.
+
+    Raises:
+        InputError: if there are none.
+    """
+    source = library_system(target.system) if target.system else None
+    if source is None or source.reference is None:
+        raise InputError(f"{target.label} has no embedded training frames; give a trajectory")
+    return source.reference.frames("train")
 
 
 def library_system(system: System) -> System | None:

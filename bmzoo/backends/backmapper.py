@@ -30,6 +30,8 @@ class Capabilities:
     likelihood: bool = False
     fitting: Literal["none", "library", "gradient"] = "none"
     """What it needs before it can backmap: nothing, a pass over reference pairs, or training."""
+    keeps_beads: bool = True
+    """Whether the atoms belong to the beads that were given; morphing makes others of them."""
 
 
 Losses = dict[str, Any]
@@ -95,6 +97,21 @@ class Backmapper(ABC):
         The same seed gives the same frames whatever the batch size: draw from
         ``random_stream(seed, frame.index, sample, molecule)``.
         """
+
+    def redraw(self, pairs: Iterable[PairedFrames], *, sweeps: int, seed: int) -> Iterator[Frame]:
+        """Gibbs sweeps that start from given atoms: each is drawn again given all others.
+
+        Args:
+            pairs: beads, and atoms to start from; the samples of a frame differ by ``sample``.
+            sweeps: passes over all atoms.
+
+        Raises:
+            InputError: a backend that draws all atoms at once.
+        """
+        raise InputError(
+            f"backend '{self.name}' draws all atoms of a molecule at once and cannot start from given ones; "
+            "draw anew instead, or take one that places atom after atom, such as 'voxel_gan'"
+        )
 
     def state(self) -> dict[str, Any]:
         """Arrays (name -> numpy array or tensor) that :meth:`load_state` restores."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,14 @@ from pydantic import BaseModel
 
 from bmzoo.backends.backmapper import Backmapper
 from bmzoo.backends.checkpoints import Checkpoint, read_checkpoint, read_config, topology_hash
+from bmzoo.backends.composed import (
+    JOIN,
+    Composed,
+    bead_pairs,
+    bead_topology,
+    settings_of,
+    step_names,
+)
 from bmzoo.backends.config import build_config
 from bmzoo.backends.registry import get_backend
 from bmzoo.errors import InputError
@@ -35,7 +43,7 @@ def load_backmapper(
     """A backmapper that is ready to use.
 
     Args:
-        name: of an installed backend.
+        name: of an installed backend; or two, ``morphing+voxel_gan``: see :mod:`bmzoo.backends.composed`.
         topology: of the molecules to backmap.
         weights: folder of a checkpoint, or the tag of a shipped one; by default the shipped one
             that was made for this topology.
@@ -49,8 +57,12 @@ def load_backmapper(
         InputError: unknown backend or key, weights missing or made for another molecule;
             the sentence names what would work.
     """
-    backend = get_backend(name)
     settings = list(settings)
+    if JOIN in name:
+        return _load_steps(
+            name, topology, weights, config, settings, library, system=system, state=state, seed=seed
+        )
+    backend = get_backend(name)
     fitting = backend.capabilities.fitting
     if fitting == "none":
         if weights is not None:
@@ -63,6 +75,39 @@ def load_backmapper(
     checkpoint = _find(name, topology, weights, fitting, system, state)
     base = config if config is not None else checkpoint.config["config"]
     return checkpoint.restore(topology, build_config(backend.Config, base, settings))
+
+
+def _load_steps(
+    name: str,
+    topology: Topology,
+    weights: str | Path | None,
+    config: BaseModel | Mapping[str, Any] | str | Path | None,
+    settings: Sequence[str],
+    library: Iterable[PairedFrames] | None,
+    *,
+    system: str | None,
+    state: str | None,
+    seed: int,
+) -> Backmapper:
+    """The first step by its own settings and the beads of the library, the second as if it were alone."""
+    first, second = step_names(name)
+    own, rest = settings_of(first, settings)
+    pairs = None if library is None else list(library)
+    beads = None if pairs is None else bead_pairs(pairs)
+    return Composed(
+        load_backmapper(first, bead_topology(topology), settings=own, library=beads, seed=seed),
+        load_backmapper(
+            second,
+            topology,
+            weights=weights,
+            config=config,
+            settings=rest,
+            library=pairs,
+            system=system,
+            state=state,
+            seed=seed,
+        ),
+    )
 
 
 def weights_for(backend: str, system: str, state: str | None = None) -> Path | None:

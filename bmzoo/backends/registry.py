@@ -21,6 +21,7 @@ BUILT_IN = {
     "voxel_gan": "bmzoo.backends.voxel_gan.model:VoxelGAN",
     "equivariant": "bmzoo.backends.equivariant.model:Equivariant",
     "temporal_cvae": "bmzoo.backends.temporal_cvae.model:TemporalCVAE",
+    "morphing": "bmzoo.backends.morphing.model:Morphing",
 }
 """What a plain checkout offers, where no package metadata is installed."""
 

@@ -38,6 +38,7 @@ class RunRecipe:
         make_run: topology, settings, folder, number of frames, seed and threads to a run.
         describe: what to say of molecules ``(n_frames, n_molecules, n_atoms, 3)`` and boxes
             ``(n_frames, 3, 3)``, nm; it may refuse them.
+        state: of the system; by default its temperature.
     """
 
     system: str
@@ -46,6 +47,7 @@ class RunRecipe:
     settings: RunPreset
     make_run: Callable[..., CondensedRun]
     describe: Callable[[Floats, Floats], dict[str, Any]] = lambda *_: {}
+    state: str = ""
 
     def build(
         self, output: Path, *, seed: int = 0, progress: Progress | None = None, resume: bool = True
@@ -107,14 +109,26 @@ class RunRecipe:
         settings = self.settings
         provenance = {
             "system": self.system,
-            "state": f"{settings.temperature:.0f}K",
+            "state": self.state or f"{settings.temperature:.0f}K",
             "preset": self.preset,
             "seed": seed,
             "temperature": settings.temperature,
-            "pressure_bar": settings.pressure,
             "n_atoms": settings.n_chains * self.topology.n_atoms,
             "n_molecules": settings.n_chains,
             "engine": "OpenMM, CPU platform",
+            **self.describe_dynamics(runs),
+            "parameters": asdict(settings),
+            "splits": splits,
+            "generalisation": None,
+            **environment(("openmm", "numpy", "scipy", "MDAnalysis")),
+        }
+        (folder / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
+
+    def describe_dynamics(self, runs: dict[str, CondensedRun]) -> dict[str, Any]:
+        """Force field, integrator and ensemble."""
+        settings = self.settings
+        return {
+            "pressure_bar": settings.pressure,
             **_describe_force_field(self.topology.force_field),
             "integrator": {
                 "name": "LangevinMiddleIntegrator",
@@ -124,23 +138,23 @@ class RunRecipe:
                 "hydrogen_mass": settings.hydrogen_mass,
                 "barostat": f"{next(iter(runs.values())).barostat}, every {settings.barostat_interval} steps",
             },
-            "parameters": asdict(settings),
-            "splits": splits,
-            "generalisation": None,
-            **environment(("openmm", "numpy", "scipy", "MDAnalysis")),
         }
-        (folder / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
+
+    def check(self, run: CondensedRun, positions: Floats, boxes: Floats) -> dict[str, Any]:
+        """Whether frames ``(n_frames, n_atoms, 3)`` nm are sound; it may refuse them."""
+        settings, topology = self.settings, self.topology
+        checks = check_structure(topology, positions, boxes) | check_state(
+            run.read_log(), settings.temperature, settings.density, settings.tolerance
+        )
+        return checks | {"explosions": run.explosions}
 
     def _write_split(self, folder: Path, name: str, run: CondensedRun) -> dict[str, Any]:
         from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 
         settings, topology = self.settings, self.topology
         positions, boxes = run.read_frames()
-        checks = check_structure(topology, positions, boxes) | check_state(
-            run.read_log(), settings.temperature, settings.density, settings.tolerance
-        )
+        checks = self.check(run, positions, boxes)
         checks |= self.describe(positions.reshape(len(positions), -1, topology.n_atoms, 3), boxes)
-        checks["explosions"] = run.explosions
         path = folder / f"{name}.xtc"
         with XTCFile(str(path), "w") as file:
             for i, (frame, box) in enumerate(zip(positions, boxes, strict=True)):

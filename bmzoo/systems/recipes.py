@@ -53,6 +53,21 @@ def build(
         from bmzoo.simulation import liquids
 
         return liquids.build(name, preset, output, seed=seed, progress=progress, resume=resume)
+    if name == "kg":
+        from bmzoo.simulation import kremer_grest_melt
+
+        return kremer_grest_melt.build(preset, output, seed=seed, progress=progress, resume=resume)
+    if name == "blobs":
+        from bmzoo.systems import blobs
+
+        return blobs.build(output)
+    if name == "fritz":
+        from bmzoo.molecules.tabulated import TabulatedModel
+        from bmzoo.simulation import tabulated_melt
+        from bmzoo.systems.fritz import MODEL
+
+        model = TabulatedModel.load(MODEL)
+        return tabulated_melt.build(preset, output, model, seed=seed, progress=progress, resume=resume)
     from bmzoo.simulation import peptides
 
     return peptides.build(name, preset, output, seed=seed, progress=progress, resume=resume)

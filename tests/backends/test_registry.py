@@ -45,6 +45,7 @@ def test_built_in_backends_need_no_metadata(monkeypatch: pytest.MonkeyPatch) -> 
             "voxel_gan",
             "equivariant",
             "temporal_cvae",
+            "morphing",
         )
         assert registry.get_backend("geometric").name == "geometric"
     finally:

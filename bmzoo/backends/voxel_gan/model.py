@@ -26,6 +26,7 @@ from bmzoo.backends.voxel_gan.training import Training
 from bmzoo.backends.voxel_gan.windows import Windows
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.frames.lattice import nearest_images
 from bmzoo.molecules.topology import Topology
 
 
@@ -116,10 +117,7 @@ class VoxelGAN(Backmapper):
             InputError: ``choice`` by energy without a force field, or by Boltzmann weight without
                 a temperature.
         """
-        config = cast(VoxelGANConfig, self.config)
-        self._check_choice(config)
-        self._networks.eval()
-        sampler = Sampler(self.observer, self.generator, self.energy, self.bonds, self.topology.temperature)
+        config, sampler = cast(VoxelGANConfig, self.config), self._sampler()
         read = BeadReader(self.topology)
         waiting: list[tuple[Frame, Unit]] = []
         for frame in frames:
@@ -131,6 +129,25 @@ class VoxelGAN(Backmapper):
                     yield from self._drawn(sampler, waiting)
                     waiting = []
         yield from self._drawn(sampler, waiting)
+
+    def redraw(self, pairs: Iterable[PairedFrames], *, sweeps: int, seed: int) -> Iterator[Frame]:
+        """See :class:`Backmapper`; heavy atoms first, then hydrogens."""
+        sampler, read = self._sampler(), BeadReader(self.topology)
+        for coarse, fine in pairs:
+            box = None if coarse.box is None else np.asarray(coarse.box, dtype=np.float64)
+            beads = read(coarse)
+            given = np.asarray(fine.positions, dtype=np.float64).reshape(len(beads), -1, 3)
+            mapped = self.topology.mapping.apply(given.reshape(-1, 3)).reshape(beads.shape)
+            if box is not None:  # to the image of the beads
+                given = given - (nearest_images((beads - mapped).mean(axis=1), box) @ box)[:, None]
+            units = sampler.units(beads, box, [(seed, coarse.index, coarse.sample)])
+            (atoms,) = sampler.sweep(units, [given], sweeps)
+            yield coarse.with_positions(atoms.reshape(-1, 3))
+
+    def _sampler(self) -> Sampler:
+        self._check_choice(cast(VoxelGANConfig, self.config))
+        self._networks.eval()
+        return Sampler(self.observer, self.generator, self.energy, self.bonds, self.topology.temperature)
 
     def _drawn(self, sampler: Sampler, waiting: list[tuple[Frame, Unit]]) -> Iterator[Frame]:
         if waiting:

@@ -76,6 +76,20 @@ class Sampler:
             self._repair(state, loose=True, hydrogens=phase == 1)
         return state.atoms()
 
+    @torch.no_grad()
+    def sweep(self, units: list[Unit], atoms: list[Floats], sweeps: int) -> list[Floats]:
+        """Atoms of every unit after Gibbs sweeps that start from ``(n_molecules, n_atoms, 3)`` nm."""
+        state = State(self.observer, units, next(self.generator.parameters()).dtype)
+        flat = [x.reshape(-1, 3) for x in atoms]
+        state.set_atoms(flat, [np.ones(len(x), dtype=bool) for x in flat])
+        clear = self.observer.template.config.redraw == "bead"
+        for phase in (0, 1):
+            for _ in range(sweeps):
+                self._pass(
+                    state, {u: unit.schedule.sweep(phase) for u, unit in enumerate(units)}, clear=clear
+                )
+        return state.atoms()
+
     def _pass(
         self, state: State, schedules: dict[int, Iterator[tuple[NDArray, NDArray]]], *, clear: bool = False
     ) -> None:

@@ -1,0 +1,46 @@
+"""Settings of morphing."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class MorphingConfig(BaseModel):
+    """How far beads are merged, what puts them back, and how."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    s: int = Field(2, ge=2, le=1000, description="consecutive beads that are merged into one and put back")
+    scheme: Literal["A", "B"] = Field(
+        "A",
+        description="A: all beads drawn anew from the merged ones; B: Gibbs sweeps that start from the beads "
+        "given, for generators that draw particle after particle",
+    )
+    generator: str = Field("fragments", description="backend that puts the beads back")
+    weights: str | None = Field(
+        None, description="of the generator, trained on the target's beads; default: shipped ones that fit"
+    )
+    scale: float = Field(
+        1.0,
+        gt=0,
+        description="lengths are multiplied by this for the generator and divided by it afterwards: networks "
+        "are made for lengths of atoms; 0.2 for weights trained on 'blobs'",
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="the generator's own settings, where they are not its weights'"
+    )
+    sweeps: int = Field(2, ge=1, le=50, description="Gibbs sweeps of scheme B")
+    rescale: bool = Field(
+        True, description="scale lengths (and boxes) to the target's number of particles per volume first"
+    )
+    hold_ranges: bool = Field(
+        True,
+        description="bring bonds and next-nearest distances that left the target's range back to its edge, "
+        "merged beads kept",
+    )
+    tail: float = Field(
+        1e-4, ge=0, lt=0.5, description="share of the target's distances left out at each end of a range"
+    )
+    iterations: int = Field(20, ge=0, le=1000, description="steps that bring distances back into the range")

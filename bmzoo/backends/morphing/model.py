@@ -1,0 +1,181 @@
+"""Morphing: a top-down model gets the local structure of another coarse-grained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from bmzoo.backends.backmapper import Backmapper, Capabilities
+from bmzoo.backends.config import build_config
+from bmzoo.backends.inputs import BeadReader
+from bmzoo.backends.loading import load_backmapper
+from bmzoo.backends.morphing.config import MorphingConfig
+from bmzoo.backends.morphing.ranges import Holder, Ranges
+from bmzoo.backends.registry import get_backend
+from bmzoo.errors import InputError
+from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.frames.lattice import box_volume
+from bmzoo.molecules.beads import merge_consecutive
+from bmzoo.molecules.topology import Topology
+
+Floats = NDArray[np.float64]
+GENERATOR = "generator."
+
+
+class Morphing(Backmapper):
+    """Beads merged and put back by a backmapper of the target (Stieffenhofer, thesis, 2022, ch. 7).
+
+    The encoder e_s merges s consecutive beads into their centre of mass; g_s, any backmapper trained on
+    the target's own pairs (e_s(y), y), puts beads back. Applied to e_s(x) of another model it keeps what is
+    larger than s beads and makes what is smaller as in the target.
+    """
+
+    name = "morphing"
+    capabilities = Capabilities(periodic=True, generative=True, fitting="library", keeps_beads=False)
+    Config = MorphingConfig
+
+    def __init__(self, topology: Topology, config: BaseModel | None = None) -> None:
+        super().__init__(topology, config)
+        if topology.n_atoms != topology.n_beads:
+            raise InputError(
+                f"'morphing' turns beads into as many beads, but {topology.graph.name} has "
+                f"{topology.n_beads} beads for {topology.n_atoms} particles; give it the topology of a "
+                "coarse-grained model, such as the system 'kg'"
+            )
+        self.settings = cast(MorphingConfig, self.config)
+        self.encoder = merge_consecutive(topology.graph, self.settings.s)
+        self.merged = replace(topology, mapping=self.encoder)
+        self._generator: Backmapper | None = None
+        self._ranges: Ranges | None = None
+        self._density: float | None = None
+
+    def fit(self, pairs: Iterable[PairedFrames], *, seed: int = 0) -> None:
+        """Takes density and ranges from the target's frames, and its generator.
+
+        A generator that is trained brings its weights; one that looks things up gets the target's frames.
+
+        Raises:
+            InputError: no frames, or no weights of the generator that fit.
+        """
+        read = BeadReader(self.topology)
+        frames = [pair.atomistic for pair in pairs]
+        if not frames:
+            raise InputError("'morphing' was given no frames of the target")
+        molecules = [read(frame) for frame in frames]
+        self._ranges = Ranges.of(molecules, self.topology, self.settings.tail)
+        boxed = [frame for frame in frames if frame.box is not None]
+        if boxed:
+            self._density = float(np.mean([len(f) / box_volume(np.asarray(f.box)) for f in boxed]))
+        chosen = get_backend(self.settings.generator)
+        library = None
+        if chosen.capabilities.fitting == "library" and self.settings.weights is None:
+            library = self._encoded(frames, molecules)
+        config = self.settings.settings or None
+        self._generator = load_backmapper(
+            self.settings.generator,
+            self.merged,
+            weights=self.settings.weights,
+            config=config,
+            library=library,
+            seed=seed,
+        )
+        # what is saved with the generator's arrays must say how it was made
+        self.settings.settings = self._generator.config.model_dump(mode="json")
+
+    def backmap(self, frames: Iterable[Frame], *, n_samples: int = 1, seed: int) -> Iterator[Frame]:
+        """See :class:`Backmapper`; with ``rescale`` positions and boxes come out at the target's density.
+
+        Raises:
+            InputError: not fitted, a generator that has no scheme B, frames without a box to be rescaled.
+        """
+        generator, ranges = self._ready()
+        read = BeadReader(self.topology)
+        holder = Holder(self.merged, ranges)
+        for frame in frames:
+            scaled = self._rescaled(frame.with_positions(read(frame).reshape(-1, 3)))
+            merged = scaled.with_positions(self.encoder.apply(scaled.positions))
+            for drawn in self._drawn(generator, scaled, merged, n_samples, seed):
+                yield self._held(holder, drawn, merged) if self.settings.hold_ranges else drawn
+
+    def to(self, device: str) -> None:
+        if self._generator is not None:
+            self._generator.to(device)
+
+    def state(self) -> dict[str, Any]:
+        """The target's ranges and density, and what the generator keeps."""
+        generator, ranges = self._ready()
+        density = np.array(np.nan if self._density is None else self._density)
+        inner = {GENERATOR + name: value for name, value in generator.state().items()}
+        return {"ranges": ranges.as_array(), "density": density, **inner}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """See :class:`Backmapper`."""
+        arrays = dict(state)
+        try:
+            self._ranges = Ranges.from_array(np.asarray(arrays.pop("ranges")))
+            density = float(np.asarray(arrays.pop("density")).ravel()[0])
+        except (KeyError, ValueError) as error:
+            raise InputError("these are no weights of 'morphing'") from error
+        self._density = density if np.isfinite(density) else None
+        chosen = get_backend(self.settings.generator)
+        self._generator = chosen(self.merged, build_config(chosen.Config, self.settings.settings))
+        self._generator.load_state({name.removeprefix(GENERATOR): v for name, v in arrays.items()})
+
+    def _ready(self) -> tuple[Backmapper, Ranges]:
+        if self._generator is None or self._ranges is None:
+            raise InputError(
+                "'morphing' knows no target yet; give frames of the target (--library), or saved weights"
+            )
+        return self._generator, self._ranges
+
+    def _encoded(self, frames: list[Frame], molecules: list[Floats]) -> Iterator[PairedFrames]:
+        for frame, whole in zip(frames, molecules, strict=True):
+            fine = stretched(frame.with_positions(whole.reshape(-1, 3)), self.settings.scale)
+            yield PairedFrames(fine.with_positions(self.encoder.apply(fine.positions)), fine)
+
+    def _rescaled(self, frame: Frame) -> Frame:
+        if not self.settings.rescale or self._density is None:
+            return frame
+        if frame.box is None:
+            raise InputError(
+                f"{frame.name or f'frame {frame.index}'} has no box, so that its density is unknown; "
+                "bring it to the target's lengths yourself and set rescale=false"
+            )
+        density = len(frame) / box_volume(np.asarray(frame.box))
+        return stretched(frame, (density / self._density) ** (1 / 3))
+
+    def _drawn(
+        self, generator: Backmapper, scaled: Frame, merged: Frame, n_samples: int, seed: int
+    ) -> Iterator[Frame]:
+        scale = self.settings.scale
+        fine, coarse = stretched(scaled, scale), stretched(merged, scale)
+        if self.settings.scheme == "A":
+            for drawn in generator.backmap([coarse], n_samples=n_samples, seed=seed):
+                yield stretched(drawn, 1 / scale)
+            return
+        for sample in range(n_samples):
+            pair = PairedFrames(replace(coarse, sample=sample), replace(fine, sample=sample))
+            for drawn in generator.redraw([pair], sweeps=self.settings.sweeps, seed=seed):
+                yield stretched(drawn, 1 / scale)
+
+    def _held(self, holder: Holder, drawn: Frame, merged: Frame) -> Frame:
+        atoms = np.asarray(drawn.positions, dtype=np.float64).reshape(-1, self.merged.n_atoms, 3)
+        beads = np.asarray(merged.positions, dtype=np.float64).reshape(-1, self.merged.n_beads, 3)
+        # a generator may have put a molecule at another image
+        shift = (self.encoder.apply(atoms.reshape(-1, 3)).reshape(beads.shape) - beads).mean(axis=1)
+        if merged.box is not None:
+            rows = np.asarray(merged.box, dtype=np.float64)
+            shift = np.rint(shift @ np.linalg.inv(rows)) @ rows
+            atoms = atoms - shift[:, None]
+        return drawn.with_positions(holder(atoms, beads, self.settings.iterations).reshape(-1, 3))
+
+
+def stretched(frame: Frame, factor: float) -> Frame:
+    """The same frame with all lengths multiplied, those of its box too."""
+    box = None if frame.box is None else np.asarray(frame.box, dtype=np.float64) * factor
+    return frame.with_positions(np.asarray(frame.positions, dtype=np.float64) * factor, box=box)
