@@ -57,9 +57,13 @@ class BackendConformance(TrainingConformance):
     repeats: ClassVar[float] = 1e-6
 
     def make(self, topology: Topology) -> Backmapper:
-        """A backmapper that is ready to use."""
+        """A backmapper that is ready to use; networks begin as they do in every run of the check."""
         backend = get_backend(self.backend)
         if backend.capabilities.fitting == "gradient":
+            import torch
+
+            self._made = getattr(self, "_made", 0) + 1
+            torch.manual_seed(self._made)
             return backend(topology, build_config(backend.Config, self.config))
         library = toy_pairs(self.n_library, 2, seed=1) if backend.capabilities.fitting == "library" else None
         return load_backmapper(self.backend, topology, config=self.config, library=library)

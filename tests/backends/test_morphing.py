@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from bmzoo.backends.checkpoints import read_checkpoint, save_checkpoint
@@ -196,6 +197,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", SMALL)
 def test_networks_take_beads_for_atoms(name: str) -> None:
+    torch.manual_seed(0)
     topology = Topology(chain().graph, merge_consecutive(chain().graph, 3), None, 300.0)
     backend = get_backend(name)
     model = backend(topology, build_config(backend.Config, SMALL[name]))
