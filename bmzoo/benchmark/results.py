@@ -25,6 +25,8 @@ COLUMNS = {
     "right hand": "validity/stereocentres_kept",
 }
 """Scores of the table; everything else is in ``results.json``."""
+ROUNDING = 1e-12
+"""What is smaller is shown as nothing."""
 
 
 @dataclass
@@ -107,8 +109,10 @@ class Results:
 def _cell(score: dict[str, Any] | None) -> str:
     if score is None or score["value"] is None:
         return "-"
-    value = f"{score['value']:.3g}"
-    return value if score["floor"] is None else f"{value} [{score['floor']:.2g}]"
+    value, floor = (
+        None if x is None else 0.0 if abs(x) < ROUNDING else x for x in (score["value"], score["floor"])
+    )
+    return f"{value:.3g}" if floor is None else f"{value:.3g} [{floor:.2g}]"
 
 
 def _finite(data: Any) -> Any:
