@@ -137,6 +137,24 @@ def test_data_build_makes_reference_frames_that_the_benchmark_takes(run: Run, tm
     assert found.exit_code == 0, found.output
 
 
+def test_beads_are_simulated_and_backmapped(run: Run, tmp_path: Path) -> None:
+    beads, output = tmp_path / "cg.npz", tmp_path / "atoms.gro"
+    found = run("simulate-cg", "adp", "--replicas", 2, "--frames", 3, "--output", beads)
+    assert found.exit_code == 0, found.output
+    found = run("backmap", beads, "--system", "adp", "--backend", "geometric", "--output", output)
+    assert found.exit_code == 0, found.output
+    frames = list(read_frames(output))
+    assert [len(frame) for frame in frames] == [22] * 6
+
+
+def test_a_coarse_model_is_inverted(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    words = ("data", "invert", "--system", "octane", "--iterations", 1, "--snapshots", 2, "--output", folder)
+    found = run(*words)
+    assert found.exit_code == 0, found.output
+    assert (folder / "model.json").is_file()
+
+
 def test_import_deepbm(run: Run, shared_data: Path, tmp_path: Path) -> None:
     found = run("data", "import-deepbm", shared_data / "sps" / "453K", "--output", tmp_path / "sps-453K")
     assert found.exit_code == 0, found.output
