@@ -3,8 +3,8 @@
     bmzoo benchmark --systems adp --backends fragments --consecutive --refine none -k 1 -o run
     python benchmarks/kinetics.py adp library=run/adp-300K/fragments/none.xtc [NAME=FILE[,FILE...] ...]
 
-Files separated by commas are parallel samples of the same CG frames. Frames must be consecutive, and times
-must start anew with every trajectory, as those of the benchmark do. Writes into --output:
+Files separated by commas are parallel samples of the same CG frames. Frames must be consecutive, with a gap
+in time between trajectories, as in those of the benchmark. Writes into --output:
 
     SYSTEM-timescales.svg        implied timescales over the lag time, with bootstrap errors
     SYSTEM-velocities.svg        displacement between frames over their interval

@@ -99,7 +99,7 @@ def make_plan(settings: Settings) -> Plan:
     """Loads the systems and decides which rows there will be.
 
     Raises:
-        InputError: an unknown system or backend.
+        InputError: an unknown system or backend, or no system with frames of the split.
     """
     from bmzoo.backends.registry import backend_names, get_backend
     from bmzoo.systems import load_system
@@ -139,6 +139,12 @@ def make_plan(settings: Settings) -> Plan:
             else "no frames of a CG simulation are embedded"
         )
         plan.skip(system, reason, test_set="generalisation")
+    if settings.systems and not plan.jobs:
+        names = ", ".join(settings.systems)
+        raise InputError(
+            f"there are no reference frames for the split '{settings.split}' of {names}; "
+            "see 'bmzoo systems', or give some with --data"
+        )
     return plan
 
 

@@ -29,3 +29,8 @@ def test_consecutive_frames_are_beginnings_of_runs() -> None:
 def test_settings_belong_to_one_backend() -> None:
     with pytest.raises(InputError, match="name just that one"):
         Settings(changes=["neighbours=1"])
+
+
+def test_a_split_that_no_system_has() -> None:
+    with pytest.raises(InputError, match="split 'tset' of adp"):
+        make_plan(Settings(systems=("adp",), split="tset"))
