@@ -55,7 +55,7 @@ def conditional_spread(
         one, other = _similar(coarse[:, near], molecules[:, 1], molecules[:, 2])
         if len(one) < MIN_MOLECULES // 2:
             return None, "too few independent frames: the conditional ensemble cannot be estimated"
-        spread, distance = _extrapolated(coarse[:, near], atoms[:, owned], one, other)
+        spread, distance = _extrapolated(context, coarse[:, near], atoms, owned, one, other)
         spreads.append(spread)
         distances.append(distance)
     note = (
@@ -98,13 +98,15 @@ def _similar(beads: Floats, frames: Floats, molecules: Floats) -> tuple[Ints, In
     return pairs[:, 0], pairs[:, 1]
 
 
-def _extrapolated(beads: Floats, atoms: Floats, one: Ints, other: Ints) -> tuple[float, float]:
+def _extrapolated(
+    context: Context, beads: Floats, atoms: Floats, owned: Ints, one: Ints, other: Ints
+) -> tuple[float, float]:
     """s0^2 of the closest half of the pairs, and their median d^2."""
     rotation, centre, target = superpose(beads[one], beads[other])
     moved = (beads[one] - centre) @ rotation + target
     d2 = np.square(moved - beads[other]).sum(axis=-1).mean(axis=-1)
-    moved = (atoms[one] - centre) @ rotation + target
-    s2 = np.square(moved - atoms[other]).sum(axis=-1).mean(axis=-1)
+    moved = context.like_atoms.nearest((atoms[one] - centre) @ rotation + target, atoms[other])
+    s2 = np.square(moved[:, owned] - atoms[other][:, owned]).sum(axis=-1).mean(axis=-1)
     closest = d2 <= np.median(d2)
     d2, s2 = d2[closest], s2[closest]
     slope = np.cov(d2, s2)[0, 1] / max(float(np.var(d2, ddof=1)), 1e-30)

@@ -14,12 +14,15 @@ from bmzoo.evaluation.metric import Blocks, Metric, Outcome, Rule, priorities, s
 from bmzoo.evaluation.resampling import finite, halves, statistic
 from bmzoo.evaluation.score import make_score
 from bmzoo.frames.periodic import minimum_image
+from bmzoo.molecules.labels import LikeAtoms
 
 Floats = NDArray[np.float64]
 
 
 class PairedRMSD(Metric):
     """RMSD of molecules to the reference atoms without superposition: mean and minimum over samples.
+
+    Like atoms (the hydrogens of a methyl, the edges of a phenyl ring) are exchanged where that is nearer.
 
     It has no floor: two right samples of one CG frame differ too (see ``diversity``).
     """
@@ -35,7 +38,8 @@ class PairedRMSD(Metric):
             return {}
         heavy = ~self.context.topology.graph.is_hydrogen
         columns = []
-        squares = np.stack([_squared_displacements(batch, x, batch.reference) for x in batch.samples])
+        like = self.context.like_atoms
+        squares = np.stack([_squared_displacements(batch, x, batch.reference, like) for x in batch.samples])
         for chosen in (slice(None), heavy):
             rmsd = np.sqrt(squares[..., chosen].mean(axis=-1))
             columns += [rmsd.mean(axis=0), rmsd.min(axis=0)]
@@ -58,7 +62,8 @@ class Diversity(Metric):
     The generated spread is the root mean squared distance between atoms of two samples, bead by
     bead. The reference's is estimated from pairs of frames whose beads nearly agree around that
     bead, extrapolated to exact agreement (:mod:`bmzoo.evaluation.conditional`). It is conditioned
-    on the beads nearby only, so it is an upper bound, close where bonded neighbours decide.
+    on the beads nearby only, so it is an upper bound, close where bonded neighbours decide. Which of
+    several like atoms bears which number does not count, on either side.
     1 is right, 0 is collapse, above 1 is noise.
     """
 
@@ -79,8 +84,9 @@ class Diversity(Metric):
         if len(batch.samples) < 2:
             return {}
         pairs = [(i, j) for i in range(len(batch.samples)) for j in range(i)]
+        samples, like = batch.samples, self.context.like_atoms
         squares = np.mean(
-            [_squared_displacements(batch, batch.samples[i], batch.samples[j]) for i, j in pairs], axis=0
+            [_squared_displacements(batch, samples[i], samples[j], like) for i, j in pairs], axis=0
         )
         by_bead = np.stack([squares[..., owned].mean(axis=-1) for owned in self.beads.values()], axis=-1)
         ones = np.ones((*by_bead.shape[:2], 1))
@@ -144,11 +150,12 @@ class Diversity(Metric):
         return batch.split_rows(rows.reshape(ranks.size, -1), batch.units.ravel())
 
 
-def _squared_displacements(batch: Batch, one: Floats, other: Floats) -> Floats:
-    """``(n_frames, n_molecules, n_atoms)`` nm^2, minimum image."""
-    displacement = one - other
+def _squared_displacements(batch: Batch, one: Floats, other: Floats, like: LikeAtoms) -> Floats:
+    """``(n_frames, n_molecules, n_atoms)`` nm^2, minimum image, like atoms exchanged where that is nearer."""
+    displacement = other - one
     if batch.boxes is not None:
         displacement = np.stack(
             [minimum_image(d, box) for d, box in zip(displacement, batch.boxes, strict=True)]
         )
+    displacement = like.nearest(one + displacement, one) - one
     return np.einsum("fmax,fmax->fma", displacement, displacement)

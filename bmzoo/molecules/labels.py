@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import combinations
 from typing import NamedTuple, TypeVar
 
@@ -39,16 +40,18 @@ class LikeAtoms:
     Turned by half a circle such a group is what it was but for numbers, and short runs keep the numbers
     that they began with. Numbers may change from frame to frame here: not for velocities.
 
+    :meth:`nearest` compares two structures whatever the numbers: exchanging like atoms moves nothing.
+
     Atoms that count differently for the beads are not alike.
     """
 
     def __init__(self, topology: Topology) -> None:
-        graph = topology.graph
+        self._topology, graph = topology, topology.graph
         tetrahedral = [atom for atom, near in enumerate(graph.neighbours) if len(near) == 4]
         flat = [atom for atom, near in enumerate(graph.neighbours) if len(near) == 3]
-        by_size = sorted((x for atom in tetrahedral for x in _exchanges(topology, atom)), key=_n_moved)
+        by_size = sorted((x for atom in tetrahedral for x in _exchanges(topology, atom)[-1:]), key=_n_moved)
         self._hands = by_size[::-1]
-        sides = {x.order.tobytes(): x for atom in reversed(flat) for x in _exchanges(topology, atom)}
+        sides = {x.order.tobytes(): x for atom in reversed(flat) for x in _exchanges(topology, atom)[-1:]}
         self._sides = list(sides.values())  # a ring that has an atom at either end is exchanged once
 
     def same_hands(self, positions: NDArray[Real]) -> NDArray[Real]:
@@ -58,6 +61,33 @@ class LikeAtoms:
     def same_sides(self, positions: NDArray[Real]) -> NDArray[Real]:
         """``(..., n_atoms, 3)``, molecules whole; a copy where something is exchanged."""
         return _exchanged(positions, self._sides)
+
+    def nearest(self, positions: NDArray[Real], target: NDArray[Real]) -> NDArray[Real]:
+        """Positions with like atoms numbered so that they lie nearest to the target's.
+
+        Args:
+            positions, target: ``(..., n_atoms, 3)``, in the same place and orientation.
+        """
+        found = np.array(positions)
+        for rows, ways in self._ways:
+            here, there = found[..., rows, :], target[..., rows, :]
+            squares = [np.square(here[..., way, :] - there).sum((-2, -1)) for way in ways]
+            best = ways[np.argmin(squares, axis=0)]
+            found[..., rows, :] = np.take_along_axis(here, best[..., None], axis=-2)
+        return found
+
+    @cached_property
+    def _ways(self) -> list[tuple[Ints, Ints]]:
+        """Of every group, largest first: its atoms, and ``(n, n_atoms)`` ways to number them."""
+        graph = self._topology.graph
+        found: dict[bytes, tuple[Ints, Ints]] = {}
+        for atom, near in enumerate(graph.neighbours):
+            orders = [x.order for x in _exchanges(self._topology, atom)] if len(near) in (3, 4) else []
+            if orders:
+                ways = _products(orders)
+                rows = np.flatnonzero((ways != np.arange(graph.n_atoms)).any(0))
+                found.setdefault(ways.tobytes(), (rows, np.searchsorted(rows, ways[:, rows])))
+        return sorted(found.values(), key=lambda item: -len(item[0]))
 
 
 def _exchanged(positions: NDArray[Real], exchanges: list[Exchange]) -> NDArray[Real]:
@@ -71,14 +101,28 @@ def _exchanged(positions: NDArray[Real], exchanges: list[Exchange]) -> NDArray[R
 
 
 def _exchanges(topology: Topology, centre: int) -> list[Exchange]:
-    """At most one: of the last two like neighbours, smallest branches first."""
+    """Of two like neighbours each; of several kinds those with the smallest branches."""
     graph, mapping, found = topology.graph, topology.mapping, []
     for pair in combinations(graph.neighbours[centre], 2):
         order, plane = _order(graph, centre, *pair), _plane(graph, centre, pair)
         if order is not None and len(plane) == 2 and mapping.treats_alike(order):
             found.append(Exchange((*plane, centre, *pair), order))
     smallest = min(map(_n_moved, found), default=0)
-    return [x for x in found if _n_moved(x) == smallest][-1:]
+    return [x for x in found if _n_moved(x) == smallest]
+
+
+def _products(orders: list[Ints]) -> Ints:
+    """``(n, n_atoms)``: the identity, and all that exchanges after one another give."""
+    identity = np.arange(len(orders[0]))
+    found, waiting = {identity.tobytes(): identity}, [identity]
+    while waiting:
+        last = waiting.pop()
+        for order in orders:
+            product = last[order]
+            if product.tobytes() not in found:
+                found[product.tobytes()] = product
+                waiting.append(product)
+    return np.stack([found[key] for key in sorted(found)])
 
 
 def _plane(graph: MolecularGraph, centre: int, pair: tuple[int, int]) -> list[int]:

@@ -104,3 +104,25 @@ def test_beads_stay_where_they_are(name: str) -> None:
     for numbered in (like.same_hands, like.same_sides):
         moved = numbered(atoms).reshape(-1, 3)
         np.testing.assert_allclose(topology.mapping.apply(moved), topology.mapping.apply(flat), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adp", "cln", "cumene", "octane", "sps"])
+def test_nearest_undoes_every_exchange(name: str) -> None:
+    """All six ways of a methyl group, rings and hydrogens, each molecule in its own way."""
+    topology, atoms = one_frame(name)
+    topology, rng = one_bead(topology), np.random.default_rng(0)
+    graph, like = topology.graph, LikeAtoms(topology)
+    exchanged = atoms.copy()
+    for molecule in exchanged:
+        for order in (x.order for x in (*like._sides, *like._hands)):
+            if rng.random() < 0.5:
+                molecule[:] = molecule[order]
+        for near in graph.neighbours:
+            hydrogens = [atom for atom in near if graph.is_hydrogen[atom]]
+            if len(near) == 4 and len(hydrogens) > 1:
+                molecule[hydrogens] = molecule[rng.permutation(hydrogens)]
+    assert np.abs(exchanged - atoms).max() > 0.1
+    nudged = exchanged + 0.001 * rng.standard_normal(exchanged.shape)
+    np.testing.assert_allclose(like.nearest(nudged, atoms), atoms, atol=0.01)
+    np.testing.assert_array_equal(like.nearest(exchanged, atoms), atoms)
+    np.testing.assert_array_equal(like.nearest(atoms[0], atoms[0]), atoms[0])
