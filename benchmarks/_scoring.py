@@ -93,6 +93,7 @@ COLUMNS = {
     "chemistry": (*GENERAL, *BACKBONE, *LJ),
     "order": (*GENERAL, *LJ),
     "choice": (*GENERAL, *LJ, DIVERSITY),
+    "variants": GENERAL,
 }
 """Of the experiments' tables."""
 

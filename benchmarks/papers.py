@@ -6,10 +6,12 @@
     python benchmarks/papers.py chemistry --weights none=A minimise=B match=C
     python benchmarks/papers.py order --weights depth-first=A breadth-first=B random=C
     python benchmarks/papers.py choice [--weights FOLDER]
+    python benchmarks/papers.py variants --system adp --weights NAME=A NAME=B ...
 
 Each prints a table and writes EXPERIMENT.json and EXPERIMENT.svg into --output. Tested on the published
 polystyrene frames (beads: the mapping applied to them); where these are absent, on the embedded ones, and
-the published rows are left out. docs/voxel_gan.md and docs/equivariant.md say what each experiment asks.
+the published rows are left out.
+``variants`` takes embedded frames of any system. docs/voxel_gan.md and docs/equivariant.md say what each experiment asks.
 """
 
 from __future__ import annotations
@@ -22,11 +24,22 @@ from typing import Any
 
 import _figures as figures
 from _common import SHARED, numbers, provenance, set_threads, weights_label, write_json
-from _scoring import COLUMNS, GENERAL, Column, Drawn, Row, TestSet, experiment_text, load_test_set
+from _scoring import (
+    COLUMNS,
+    GENERAL,
+    Column,
+    Drawn,
+    Row,
+    TestSet,
+    embedded_set,
+    experiment_text,
+    load_test_set,
+)
 
 import bmzoo
 from bmzoo.backends.backmapper import Backmapper
 from bmzoo.errors import InputError
+from bmzoo.systems import load_system
 
 SHAPES = (
     *(f"distributions/angle[{name}]" for name in (
@@ -203,6 +216,19 @@ def steps(run: Experiment) -> None:
     run.finish(rows, [tests], {"": run.options.weights})
 
 
+def variants(run: Experiment) -> None:
+    """Trainings that differ in some setting, side by side on embedded test frames of a system."""
+    named = _named(run.options.weights)
+    tests = embedded_set(load_system(run.options.system), run.options.frames, seed=run.options.seed)
+    rows = []
+    for name, folder in named.items():
+        raw = run.draw(tests, run.model(tests, folder, *run.options.settings), name)
+        rows.append(tests.score(f"{name}, raw", raw, variant=name))
+        if run.options.refine:
+            rows.append(tests.score(f"{name}, thermalised", tests.thermalised(raw, run.threads)))
+    run.finish(rows, [tests], named)
+
+
 def _renamed(row: Row, **setting: Any) -> Row:
     return Row(**{**vars(row), "setting": {**row.setting, **setting}})
 
@@ -254,18 +280,19 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT")
-    for experiment in (performance, temperature, steps, chemistry, order, choice):
+    for experiment in (performance, temperature, steps, chemistry, order, choice, variants):
         name = experiment.__name__
         command = commands.add_parser(name, help=experiment.__doc__, description=experiment.__doc__)
         command.set_defaults(call=experiment)
-        if name in ("chemistry", "order"):
+        if name in ("chemistry", "order", "variants"):
             command.add_argument("--weights", nargs="+", required=True, metavar="NAME=FOLDER")
         else:
             command.add_argument("--weights", help="folder or tag; by default the shipped weights")
         if name in ("performance", "temperature"):
             command.add_argument("--backend", default="voxel_gan", help="(default %(default)s)")
         else:
-            command.set_defaults(backend="equivariant" if name == "steps" else "voxel_gan")
+            flow = name in ("steps", "variants")
+            command.set_defaults(backend="equivariant" if flow else "voxel_gan")
         if name == "steps":
             command.add_argument("--integrators", default="exponential,heun")
             command.add_argument("--steps", default="2,4,8,16")
@@ -276,7 +303,17 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         if name == "choice":
             command.add_argument("--candidates", default="4,16")
             command.add_argument("--samples", type=int, default=3, help="of a frame, for the diversity")
-        if name in ("performance", "temperature", "steps"):
+        if name == "variants":
+            command.add_argument("--system", default="adp", help="(default %(default)s)")
+            command.add_argument(
+                "--set",
+                dest="settings",
+                action="append",
+                default=[],
+                metavar="KEY=VALUE",
+                help="of the backend",
+            )
+        if name in ("performance", "temperature", "steps", "variants"):
             command.add_argument(
                 "--no-refine", dest="refine", action="store_false", help="no thermalised row"
             )

@@ -123,16 +123,18 @@ def weights_matching(
 ) -> Path | None:
     """The shipped checkpoint that was made for this molecule and mapping, ``None`` without one.
 
-    Of several, the one of the same system and state is preferred, then of the same system.
+    Of several, the one of the same system and state is preferred, then of the same system, then the one
+    that was made for the fewest systems.
     """
     wanted = topology_hash(topology)
     fitting = [(f, c) for f, c in shipped(backend) if wanted in (c.get("topology"), *c.get("also", ()))]
     if not fitting:
         return None
 
-    def rank(item: tuple[Path, dict[str, Any]]) -> tuple[bool, bool]:
-        same_system = system in _joined(item[1], "system")
-        return (same_system, same_system and state in _joined(item[1], "state"))
+    def rank(item: tuple[Path, dict[str, Any]]) -> tuple[bool, bool, int]:
+        systems = _joined(item[1], "system")
+        same_system = system in systems
+        return (same_system, same_system and state in _joined(item[1], "state"), -len(systems))
 
     return max(fitting, key=rank)[0]
 

@@ -133,6 +133,10 @@ class TestLoading:
             assert loading.weights_matching("fragments", topology) == folder
         assert loading.weights_for("fragments", "other", "350K") == folder
         assert loading.weights_for("fragments", "oth") is None
+        alone = tmp_path / "fragments" / "toy"
+        save_checkpoint(model, alone, system="toy", state="300K")
+        for state in ("300K", "400K"):
+            assert loading.weights_matching("fragments", toy_topology(), "toy", state) == alone
 
     def test_weights_of_a_training(self, saved: Path) -> None:
         folder = saved.parent / "run"

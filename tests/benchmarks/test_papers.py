@@ -129,6 +129,20 @@ def test_performance_of_another_backend(script, flow_weights, tmp_path):
     assert found["rows"][0]["scores"]["consistency/cg_rmsd"]["value"] < 0.01
 
 
+def test_variants_of_another_system(script, tmp_path):
+    torch.manual_seed(0)
+    config = EquivariantConfig(layers=1, scalars=8, vectors=4, pseudovectors=2, hidden=8, steps=1)
+    folder = tmp_path / "flow"
+    save_checkpoint(Equivariant(load_system("adp").topology, config), folder, system="adp", state="300K")
+    named = [f"one={folder}", f"other={folder}"]
+    arguments = ["variants", "--weights", *named, "--set", "steps=2", "--no-refine", "--frames", "4"]
+    script("papers").main([*arguments, "--threads", "1", "--output", str(tmp_path)])
+    found = json.loads((tmp_path / "variants.json").read_text())
+    assert [row["name"] for row in found["rows"]] == ["one, raw", "other, raw"]
+    assert found["rows"][0]["scores"] == found["rows"][1]["scores"]
+    assert found["rows"][0]["state"] == "300K"
+
+
 def test_steps(script, flow_weights, tmp_path):
     arguments = ["--weights", flow_weights, "--steps", "1,2", "--integrators", "euler", "--no-refine"]
     found = run_papers(script, tmp_path, "steps", *arguments)
