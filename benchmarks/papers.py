@@ -10,8 +10,8 @@
 
 Each prints a table and writes EXPERIMENT.json and EXPERIMENT.svg into --output. Tested on the published
 polystyrene frames (beads: the mapping applied to them); where these are absent, on the embedded ones, and
-the published rows are left out.
-``variants`` takes embedded frames of any system. docs/voxel_gan.md and docs/equivariant.md say what each experiment asks.
+the published rows are left out. ``variants`` takes embedded frames of any system. docs/voxel_gan.md and
+docs/equivariant.md say what each experiment asks.
 """
 
 from __future__ import annotations
