@@ -20,6 +20,7 @@ from bmzoo.backends.equivariant.likelihood import (
 from bmzoo.backends.equivariant.model import Equivariant
 from bmzoo.backends.equivariant.prior import Prior
 from bmzoo.backends.equivariant.tables import make_tables
+from bmzoo.backends.equivariant.vibration import Vibration
 from bmzoo.errors import InputError
 from bmzoo.frames.datasets import pairs
 from bmzoo.systems import load_system
@@ -132,3 +133,31 @@ def test_settings_without_a_density_are_refused() -> None:
             draw_with_density(model.field, model.prior, nothing, nothing)
     with pytest.raises(InputError, match="force field"):
         log_weights(toy_topology(), Draws(np.zeros((1, 12, 3)), np.zeros(1)))
+
+
+def test_constrained_bonds_get_their_thermal_width() -> None:
+    """sqrt(RT / k) about r_0, along the bond; nothing else moves."""
+    system = load_system("adp")
+    assert system.reference is not None
+    topology, field = system.topology, system.topology.force_field
+    assert field is not None
+    atoms = next(system.reference.frames("test", 0, 1)).positions.astype(np.float64)
+    many = Vibration(topology)(np.repeat(atoms[None], 4000, axis=0), np.random.default_rng(0))
+    i, j = field.constraints.T
+    bonds = many[:, i] - many[:, j]
+    lengths = np.linalg.norm(bonds, axis=-1)
+    expected = np.sqrt(0.0083144626 * 300 / 284512)
+    assert field.bond_k[0] == pytest.approx(284512)
+    assert np.median(lengths.std(0)) == pytest.approx(expected, rel=0.05)
+    np.testing.assert_allclose(lengths.mean(0), field.constraint_r0, atol=3e-4)
+    before = (atoms[i] - atoms[j]) / np.linalg.norm(atoms[i] - atoms[j], axis=-1, keepdims=True)
+    np.testing.assert_allclose(bonds / lengths[..., None], np.broadcast_to(before, bonds.shape), atol=1e-9)
+    heavy = ~topology.graph.is_hydrogen
+    np.testing.assert_array_equal(many[:, heavy], np.broadcast_to(atoms[heavy], many[:, heavy].shape))
+
+
+def test_bonds_that_beads_hang_on_are_not_shaken() -> None:
+    with pytest.raises(InputError, match="count for no bead"):
+        Vibration(load_system("octane").topology)
+    with pytest.raises(InputError, match="constrained bonds"):
+        Vibration(toy_topology())

@@ -69,6 +69,11 @@ class EquivariantConfig(BaseModel):
     previous_missing: float = Field(
         0.1, ge=0, le=1, description="share of training frames that are not shown the frame before"
     )
+    vibrate: bool = Field(
+        False,
+        description="in training, bonds to hydrogen that the reference constrains get their thermal width, "
+        "as in the distribution that draws are weighted to; isolated molecules",
+    )
     rate: float = Field(2e-3, gt=0, le=1, description="learning rate")
 
     # drawing frames

@@ -18,6 +18,7 @@ from bmzoo.backends.equivariant.network import Previous
 from bmzoo.backends.equivariant.patches import PatchCutter, turned
 from bmzoo.backends.equivariant.prior import Prior
 from bmzoo.backends.equivariant.tables import Tables
+from bmzoo.backends.equivariant.vibration import Vibration
 from bmzoo.backends.inputs import BeadReader
 from bmzoo.errors import InputError
 from bmzoo.frames.datasets import random_rotation
@@ -78,7 +79,8 @@ class TrainingSet:
         interval: ps between consecutive frames; ``inf`` where there are none.
 
     Raises:
-        InputError: no frames; some with a box and some without; isolated ones of different sizes.
+        InputError: no frames; some with a box and some without; isolated ones of different sizes;
+            ``vibrate`` with a box, or what :class:`Vibration` refuses.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class TrainingSet:
         seed: int,
     ) -> None:
         self.config, self.prior, self.seed = config, prior, seed
+        self._vibration = Vibration(tables.topology) if config.vibrate else None
         read = BeadReader(tables.topology)
         self.frames: list[_Frame] = []
         times: list[float] = []
@@ -109,6 +112,8 @@ class TrainingSet:
             raise InputError("some reference frames have a box and some have none; train on one kind")
         if self.frames[0].box is None and len({len(frame.atoms) for frame in self.frames}) > 1:
             raise InputError("reference frames without a box must all hold the same number of molecules")
+        if self._vibration is not None and self.frames[0].box is not None:
+            raise InputError("'vibrate' is for isolated molecules, and these reference frames have a box")
         self.interval = self._link(np.array(times))
         atoms = np.concatenate([frame.atoms for frame in self.frames[:100]])
         self.tables = tables.with_hands(_agreed(tables, atoms))
@@ -180,6 +185,8 @@ class TrainingSet:
             (np.stack(arrays) - middles) @ turns
             for arrays in ([f.beads for f in chosen], [f.atoms for f in chosen], [b for b, _ in before])
         )
+        if self._vibration is not None:
+            atoms = self._vibration(atoms, rng)
         flat = beads.reshape(-1, *beads.shape[2:])
         start = self.prior(flat, self._noise(rng, len(flat)))
         part = isolated_part(self.tables, self.config, beads)
