@@ -11,7 +11,7 @@ from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.whole import whole_molecules
 from bmzoo.pipeline import backmap_frames
-from bmzoo.target import load_backmapper, resolve_target
+from bmzoo.target import default_backend, load_backmapper, resolve_target
 
 if TYPE_CHECKING:
     from bmzoo.benchmark.plan import Settings
@@ -25,7 +25,7 @@ def backmap(
     topology: Sequence[str | Path] | str | Path | None = None,
     mapping: str | Path | None = None,
     structure: str | Path | None = None,
-    backend: str = "fragments",
+    backend: str | None = None,
     weights: str | Path | None = None,
     library: str | Path | None = None,
     config: Any = None,
@@ -44,6 +44,7 @@ def backmap(
     Args:
         trajectory: path of a trajectory, or an MDAnalysis Universe (or AtomGroup) of beads.
         system: a system of the zoo; or ``topology`` and ``mapping`` files of your own molecule.
+        backend: a name; by default :func:`~bmzoo.target.default_backend`'s choice.
         samples: atomistic frames drawn for each CG frame; they follow one another.
         refine: ``none``, ``minimise``, ``thermalise`` or ``thermalise:PICOSECONDS``.
         temperature: kelvin, for thermalising your own molecule.
@@ -60,7 +61,7 @@ def backmap(
 
     target = resolve_target(system, topology, mapping, temperature=temperature, cutoff=cutoff)
     model = load_backmapper(
-        backend,
+        backend or default_backend(target, weights=weights, library=library),
         target.system,
         topology=target.topology,
         weights=weights,

@@ -72,6 +72,29 @@ def resolve_target(
     return Target(Topology(graph, Mapping.from_map(Path(mapping), graph), force_field, temperature))
 
 
+def default_backend(
+    target: Target, *, weights: str | Path | None = None, library: str | Path | None = None
+) -> str:
+    """The backend to take where none is named: what the weights are of, else by what there is to learn from.
+
+    ``fragments`` with a library, given or embedded, which needs no training and measures no worse after
+    refinement than any network; else ``equivariant`` where shipped weights fit; else ``geometric``.
+
+    Raises:
+        InputError: the tag of shipped weights, which does not say whose they are.
+    """
+    from bmzoo.backends.checkpoints import read_config
+    from bmzoo.backends.loading import weights_folder, weights_matching
+
+    if weights is not None:
+        if not Path(weights).is_dir():
+            raise InputError(f"say with --backend whose weights '{weights}' are, or give a folder of weights")
+        return str(read_config(weights_folder(Path(weights)))["backend"])
+    if library is not None or (target.system is not None and library_system(target.system) is not None):
+        return "fragments"
+    return "geometric" if weights_matching("equivariant", target.topology) is None else "equivariant"
+
+
 def load_backmapper(
     name: str,
     system: str | System | None = None,

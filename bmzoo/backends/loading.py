@@ -144,6 +144,11 @@ def _joined(config: Mapping[str, Any], key: str) -> list[str]:
     return str(config.get(key) or "").split("+")
 
 
+def weights_folder(folder: Path) -> Path:
+    """The folder itself, or where the folder of a training keeps its weights."""
+    return folder / "weights" if (folder / "weights" / "config.json").is_file() else folder
+
+
 def shipped(backend: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Folder and ``config.json`` of every shipped checkpoint of a backend, by tag."""
     for path in sorted((WEIGHTS / backend).glob("*/config.json")):
@@ -167,9 +172,7 @@ def _find(
     if not folder.is_dir():
         tags = ", ".join(path.name for path, _ in shipped(name)) or "none"
         raise InputError(f"'{weights}' is neither a folder nor shipped weights of '{name}' (shipped: {tags})")
-    if (folder / "weights" / "config.json").is_file():  # the folder of a training
-        folder = folder / "weights"
-    checkpoint = read_checkpoint(folder)
+    checkpoint = read_checkpoint(weights_folder(folder))
     if checkpoint.backend != name:
         raise InputError(f"{folder} holds weights of backend '{checkpoint.backend}', not of '{name}'")
     return checkpoint

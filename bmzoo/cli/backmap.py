@@ -33,7 +33,15 @@ def backmap(
     topology: TopologyOption = None,
     mapping: MappingOption = None,
     structure: StructureOption = None,
-    backend: Annotated[str, typer.Option("--backend", "-b", help="See 'bmzoo backends'.")] = "fragments",
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            "--backend",
+            "-b",
+            help="See 'bmzoo backends'. By default that of the weights; without any, fragments where there "
+            "is a library, equivariant where weights are shipped, or geometric.",
+        ),
+    ] = None,
     weights: Annotated[str | None, typer.Option("--weights", "-w", help="Tag or folder of weights.")] = None,
     library: Annotated[
         Path | None,
@@ -67,11 +75,14 @@ def backmap(
     """
     from bmzoo.frames.trajectory import Trajectory
     from bmzoo.pipeline import backmap_frames, sample_paths, write_samples
-    from bmzoo.target import load_backmapper, resolve_target
+    from bmzoo.target import default_backend, load_backmapper, resolve_target
 
     target = resolve_target(system, topology, mapping, temperature=temperature, cutoff=cutoff)
     source = Trajectory(trajectory, structure)
     target.topology.count_molecules(source.n_particles, beads=True)
+    if backend is None:
+        backend = default_backend(target, weights=weights, library=library)
+        typer.echo(f"backend: {backend} (choose another with --backend)")
     model = load_backmapper(
         backend,
         target.system,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
+from bmzoo.backends.loading import WEIGHTS
 from bmzoo.frames.trajectory import read_frames
 from bmzoo.systems import NAMES, load_system
 
@@ -54,6 +55,19 @@ def test_samples_go_to_numbered_files_and_differ(run: Run, beads: Path, tmp_path
     assert run(*words, "-o", again).exit_code == 0
     repeated = list(read_frames(tmp_path / "again.1.xtc"))
     np.testing.assert_array_equal(first[0].positions, repeated[0].positions)
+
+
+def test_a_backend_is_chosen_and_named(run: Run, beads: Path, tmp_path: Path) -> None:
+    words = ("backmap", beads, "--system", "adp", "--stop", 1, "-o", tmp_path / "atoms.gro")
+    found = run(*words)
+    assert found.exit_code == 0, found.output
+    assert "backend: fragments" in found.output
+    found = run(*words, "--weights", WEIGHTS / "equivariant" / "adp")
+    assert found.exit_code == 0, found.output
+    assert "backend: equivariant" in found.output
+    found = run(*words, "--weights", "adp")
+    assert found.exit_code == 2
+    assert "--backend" in found.output
 
 
 def test_refined_frames_keep_their_beads(run: Run, beads: Path, tmp_path: Path) -> None:
