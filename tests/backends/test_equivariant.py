@@ -395,6 +395,22 @@ def test_a_frame_knows_the_one_before_it() -> None:
     assert np.abs(np.array(again) - np.array(alone)).max() < 1e-12
 
 
+def test_trajectories_side_by_side_are_those_alone() -> None:
+    model = _model(toy_topology(), temporal=True, hold_bonds=True)
+    model.interval = 2.0
+    frames = [pair.coarse for pair in toy_pairs(4, 1)]
+    together = list(model.backmap_together([frames, frames[:2], frames[1:]], n_samples=2, seed=3))
+    assert [len(group) for group in together] == [6, 6, 4, 2]
+    assert [frame.sample for frame in together[0]] == [0, 1] * 3
+    first = np.stack([frame.positions for group in together for frame in group[:2]])
+    alone = np.stack([frame.positions for frame in model.backmap(frames, n_samples=2, seed=3)])
+    assert np.abs(first - alone).max() < 1e-10
+    assert np.abs(together[0][0].positions - together[0][2].positions).max() > 1e-6
+    model.settings.max_memory = 16  # in smaller batches
+    again = [f.positions for group in model.backmap_together([frames, frames], seed=3) for f in group]
+    assert np.abs(again[0] - alone[0]).max() < 1e-10
+
+
 def test_it_learns_one_frame() -> None:
     torch.manual_seed(0)
     model = Equivariant(toy_topology(), SMALL.model_copy(update={"atoms": 120, "rate": 5e-3}))
