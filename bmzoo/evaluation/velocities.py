@@ -62,11 +62,12 @@ class Velocities(Metric):
             outcome.notes.append(reason)
             return outcome
         edges = 10**EXPONENTS / interval_of(reference)
+        kinds = (*(f"[{kind}]" for kind in KINDS), "")
         for name in ("velocity", "internal_velocity"):
-            sides = (_with_all(side.stack(name)) for side in (reference, generated))
-            self._compare(outcome, name, edges, *sides, (*(f"[{kind}]" for kind in KINDS), ""))
-        sides = (side.stack("bead_velocity") for side in (reference, generated))
-        self._compare(outcome, "bead_velocity", edges, *sides, ("",))
+            ref, gen = (_with_all(side.stack(name)) for side in (reference, generated))
+            self._compare(outcome, name, edges, ref, gen, kinds)
+        ref, gen = (side.stack("bead_velocity") for side in (reference, generated))
+        self._compare(outcome, "bead_velocity", edges, ref, gen, ("",))
         return outcome
 
     def _compare(
