@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 class HeldOut:
     """Reference frames of a system, and the reference's side of every score.
 
+    Args:
+        families: of scores; all by default.
+
     Attributes:
         atoms: the frames, molecules whole.
         coarse: the same, coarse-grained.
     """
 
-    def __init__(self, job: Job, settings: Settings) -> None:
+    def __init__(self, job: Job, settings: Settings, families: Collection[str] | None = None) -> None:
         reference = job.system.reference
         assert reference is not None
         frames = chain.from_iterable(
@@ -34,7 +37,9 @@ class HeldOut:
         self.system = job.system
         self.atoms = list(whole_molecules(frames, job.system.topology, beads=False))
         self.coarse = list(coarse_grain(self.atoms, job.system.topology.mapping))
-        self.evaluation = Evaluation(job.system.topology, landscape=job.system.landscape, seed=settings.seed)
+        self.evaluation = Evaluation(
+            job.system.topology, landscape=job.system.landscape, families=families, seed=settings.seed
+        )
         self.prepared = self.evaluation.prepare(self.atoms)
 
 
