@@ -55,7 +55,7 @@ def distributions(
     """
     some = next(iter(sides.values()))
     shown = [(key, False) for key in panels if key in some] + [(key, True) for key in tails if key in some]
-    figure, axes, plt = _grid(len(shown) + 1, title)
+    figure, axes, plt = grid(len(shown) + 1, title)
     for axis, (key, logarithmic) in zip(axes, shown, strict=False):
         edges, reference = _histogram(key, some[key], "reference")
         axis.stairs(reference, edges, fill=True, color=REFERENCE, alpha=0.45, label="reference", linewidth=0)
@@ -68,7 +68,7 @@ def distributions(
         axis.set_title(_label(key) + (" (log)" if logarithmic else ""))
         axis.set_xlabel(_unit(key))
     _legend(axes, len(shown))
-    _save(figure, path, plt)
+    save(figure, path, plt)
 
 
 def curves(
@@ -87,7 +87,7 @@ def curves(
         lines: by name, points of (setting, scores by panel).
         floors: of each panel, a dashed line; ``None``: none.
     """
-    figure, axes, plt = _grid(len(panels) + 1, title)
+    figure, axes, plt = grid(len(panels) + 1, title)
     for axis, panel in zip(axes, panels, strict=False):
         if floors.get(panel) is not None:
             axis.axhline(
@@ -105,7 +105,7 @@ def curves(
         axis.set_xlabel(xlabel)
         axis.margins(y=0.12)
     _legend(axes, len(panels))
-    _save(figure, path, plt)
+    save(figure, path, plt)
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Panel:
 
 def panels(path: Path, shown: Sequence[Panel], title: str) -> None:
     """Lines with their errors as bands, a panel each."""
-    figure, axes, plt = _grid(len(shown) + 1, title)
+    figure, axes, plt = grid(len(shown) + 1, title)
     for axis, panel in zip(axes, shown, strict=False):
         for name, colour in zip(panel.lines, (REFERENCE, *COLOURS), strict=False):
             for x, y, error in panel.lines[name]:
@@ -143,7 +143,7 @@ def panels(path: Path, shown: Sequence[Panel], title: str) -> None:
         axis.set_title(panel.title)
         axis.set_xlabel(panel.xlabel)
     _legend(axes, len(shown))
-    _save(figure, path, plt)
+    save(figure, path, plt)
 
 
 def surfaces(
@@ -162,11 +162,11 @@ def surfaces(
         edges: of the two axes.
         marks: ``(m, 2)`` places that are numbered from 1.
     """
-    figure, axes, plt = _grid(len(counts), title)
+    figure, axes, plt = grid(len(counts), title)
     shown = None
-    for axis, (name, grid) in zip(axes, counts.items(), strict=False):
+    for axis, (name, cells) in zip(axes, counts.items(), strict=False):
         with np.errstate(divide="ignore"):
-            energy = -np.log(grid / max(grid.max(), 1e-300))
+            energy = -np.log(cells / max(cells.max(), 1e-300))
         masked = np.ma.masked_invalid(energy).T
         shown = axis.pcolormesh(edges[0], edges[1], masked, cmap="viridis", vmin=0, vmax=7, rasterized=True)
         axis.set(title=name, xlabel=labels[0], ylabel=labels[1])
@@ -177,7 +177,7 @@ def surfaces(
     for axis in axes[len(counts) :]:
         axis.set_axis_off()
     figure.colorbar(shown, ax=axes, label="kT", fraction=0.05, aspect=30)
-    _save(figure, path, plt)
+    save(figure, path, plt)
 
 
 def matrices(path: Path, shown: Mapping[str, NDArray[Any]], title: str, *, labels: tuple[str, str]) -> None:
@@ -187,7 +187,7 @@ def matrices(path: Path, shown: Mapping[str, NDArray[Any]], title: str, *, label
         shown: by name, ``(n, n)`` counts.
         labels: of columns and rows.
     """
-    figure, axes, plt = _grid(len(shown), title)
+    figure, axes, plt = grid(len(shown), title)
     for axis, (name, counts) in zip(axes, shown.items(), strict=False):
         share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axis.imshow(share, cmap="Blues", vmin=0, vmax=100)
@@ -202,10 +202,15 @@ def matrices(path: Path, shown: Mapping[str, NDArray[Any]], title: str, *, label
         axis.set_yticks(ticks, names)
     for axis in axes[len(shown) :]:
         axis.set_axis_off()
-    _save(figure, path, plt)
+    save(figure, path, plt)
 
 
-def _grid(count: int, title: str) -> tuple[Any, list[Any], Any]:
+def grid(count: int, title: str) -> tuple[Any, list[Any], Any]:
+    """Figure, at least so many axes, and pyplot.
+
+    Raises:
+        InputError: no matplotlib.
+    """
     try:
         import matplotlib
     except ImportError:
@@ -233,7 +238,8 @@ def _legend(axes: Sequence[Any], used: int) -> None:
     axes[used].legend(handles.values(), handles.keys(), loc="center left", handlelength=1.6)
 
 
-def _save(figure: Any, path: Path, plt: Any) -> None:
+def save(figure: Any, path: Path, plt: Any) -> None:
+    """Writes a figure, the same bytes every time, and forgets it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)

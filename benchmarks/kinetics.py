@@ -136,6 +136,18 @@ def _known(found: Found, key: str) -> bool:
     return all(key in result.histograms for result in found.values())
 
 
+def draw(stem: Path, system: System, found: Found) -> None:
+    """All figures, ``STEM-timescales.svg`` and so on."""
+    for what, shown in (
+        ("timescales", timescales(found) if _known(found, "kinetics/timescales") else []),
+        ("velocities", velocities(found)),
+        ("autocorrelation", autocorrelations(found)),
+    ):
+        if shown:
+            figures.panels(Path(f"{stem}-{what}.svg"), shown, f"{system.title}: {what}")
+    surfaces(Path(f"{stem}-surfaces.svg"), system, found)
+
+
 def report(found: Found) -> str:
     """Every score of every trajectory, and its floor."""
     names = list(dict.fromkeys(key for result in found.values() for key in result.scores))
@@ -197,14 +209,7 @@ def run(options: argparse.Namespace) -> None:
     made = provenance(seed=options.seed, threads=1, weights="none")
     print(provenance_line(made))
     stem = options.output / system.name
-    for what, shown in (
-        ("timescales", timescales(found) if _known(found, "kinetics/timescales") else []),
-        ("velocities", velocities(found)),
-        ("autocorrelation", autocorrelations(found)),
-    ):
-        if shown:
-            figures.panels(Path(f"{stem}-{what}.svg"), shown, f"{system.title}: {what}")
-    surfaces(Path(f"{stem}-surfaces.svg"), system, found)
+    draw(stem, system, found)
     scores = {name: result.as_dict() for name, result in found.items()}
     sources = {name: [str(path) for path in paths] for name, paths in named.items()}
     what = {"system": system.name, "split": options.split, "trajectories": sources}

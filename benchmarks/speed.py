@@ -2,9 +2,12 @@
 
     python benchmarks/speed.py [--backend NAME] [--weights FOLDER] [--threads 2] [--copies 1,2,4,8]
     python benchmarks/speed.py --backend equivariant --system cln --copies 1,8,64
+    python benchmarks/speed.py --backend temporal_cvae --system adp --copies 64 --frames 50,200
 
 Backmaps a frame of the embedded polystyrene melt (36 chains, 5,832 atoms) and boxes of several copies of
-it; every copy has its own noise. Of a molecule without a box so many samples are drawn instead.
+it; every copy has its own noise. Of a molecule without a box so many samples are drawn instead. With
+--frames copies are trajectories of so many frames, to and fro along runs of the embedded test frames, which
+backends that give each frame the one before advance side by side.
 
 Of the voxel GAN placements are counted: a placement is one atom drawn once; the first pass and every Gibbs
 sweep draw all atoms, but for those that are a bead of their own. The exponent is the slope of log(time)
@@ -15,13 +18,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from _common import numbers, provenance, provenance_line, set_threads, table, weights_label, write_json
+from _trajectories import consecutive, to_and_fro
 
 import bmzoo
 from bmzoo.backends.backmapper import Backmapper
@@ -32,6 +36,7 @@ from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame
 from bmzoo.molecules.topology import Topology
 from bmzoo.systems import load_system
+from bmzoo.systems.system import System
 
 PUBLISHED = {"default": 2.4, "one candidate": 68.0}
 """Placements a second of the published program on two cores like those that this was written on."""
@@ -48,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="of the backend"
     )
     parser.add_argument("--repeats", type=int, default=1, help="the fastest of so many counts")
+    parser.add_argument("--frames", help="numbers of frames of parallel trajectories, such as 50,200")
     parser.add_argument("--molecules", type=int, help="only so many of the frame, to try things out")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, help="folder for speed.json")
@@ -60,24 +66,56 @@ def main(arguments: Sequence[str] | None = None) -> None:
         backend, system, weights=options.weights, settings=options.settings, device="cpu"
     )
     start = first_frame(system, options.molecules)
-    passes = 1 + model.config.sweeps if isinstance(model, VoxelGAN) else None
     warm_up(model, start)
-    rows = []
-    for copies in sorted(numbers(options.copies)):
-        frame, samples = (start, copies) if start.box is None else (replicated(start, copies), 1)
-        cost = measure(model, frame, samples, options.seed, options.repeats)
-        n_molecules = copies * len(start) // system.topology.n_beads
-        row = {"copies": copies, "atoms": n_molecules * system.topology.n_atoms, **cost}
-        if passes is not None:
-            placed = system.topology.n_atoms - lone_atoms(system.topology)
-            row["placements"] = passes * n_molecules * placed
-        rows.append(row)
+    of_trajectories = bool(options.frames)
+    rows = trajectory_rows(model, system, options) if of_trajectories else copied_rows(model, start, options)
     label = weights_label(backend, options.weights, system)
     made = provenance(seed=options.seed, threads=threads, weights=label)
     found = {"backend": backend, "settings": options.settings, "rows": rows, **made}
     print(speed_text(found))
     if options.output:
         write_json(options.output / "speed.json", found)
+
+
+def trajectory_rows(model: Any, system: System, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Trajectories side by side, by their number and length.
+
+    Raises:
+        InputError: a backend that draws every frame on its own.
+    """
+    if not hasattr(model, "backmap_together"):
+        raise InputError(f"'{model.name}' has no trajectories that advance side by side; leave --frames out")
+    assert system.reference is not None
+    runs = consecutive(list(coarse_grain(system.reference.frames("test"), system.topology.mapping)))
+    rows = []
+    for copies, length in product(numbers(options.copies), numbers(options.frames)):
+
+        def once(copies: int = copies, length: int = length) -> None:
+            beads = [to_and_fro(runs[k % len(runs)], length) for k in range(copies)]
+            for _ in model.backmap_together(beads, seed=options.seed):
+                pass
+
+        rows.append({"copies": copies, "frames": copies * length, **timed(once, options.repeats)})
+    return rows
+
+
+def copied_rows(model: Backmapper, start: Frame, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Copies of a box, or samples of a molecule, by their number."""
+    topology, rows = model.topology, []
+    passes = 1 + model.config.sweeps if isinstance(model, VoxelGAN) else None
+    for copies in sorted(numbers(options.copies)):
+        frame, samples = (start, copies) if start.box is None else (replicated(start, copies), 1)
+
+        def once(frame: Frame = frame, samples: int = samples) -> None:
+            for _ in model.backmap([frame], n_samples=samples, seed=options.seed):
+                pass
+
+        n_molecules = copies * len(start) // topology.n_beads
+        row = {"copies": copies, "atoms": n_molecules * topology.n_atoms, **timed(once, options.repeats)}
+        if passes is not None:
+            row["placements"] = passes * n_molecules * (topology.n_atoms - lone_atoms(topology))
+        rows.append(row)
+    return rows
 
 
 def first_frame(system: Any, molecules: int | None) -> Frame:
@@ -116,14 +154,13 @@ def warm_up(model: Backmapper, frame: Frame) -> None:
         pass
 
 
-def measure(model: Backmapper, frame: Frame, samples: int, seed: int, repeats: int) -> dict[str, float]:
+def timed(once: Callable[[], None], repeats: int) -> dict[str, float]:
     """Wall seconds, CPU seconds and peak memory of the fastest of some runs."""
     found = []
     for _ in range(repeats):
         began = time.process_time()
         with CostMeter() as meter:
-            for _ in model.backmap([frame], n_samples=samples, seed=seed):
-                pass
+            once()
         found.append((meter.seconds, time.process_time() - began, meter.peak_memory_mb))
     seconds, cpu, memory = min(found)
     return {"seconds": seconds, "cpu_seconds": cpu, "peak_memory_mb": memory}
@@ -139,6 +176,8 @@ def exponent(rows: Sequence[dict[str, Any]], key: str) -> float | None:
 
 def report(rows: Sequence[dict[str, Any]]) -> str:
     """The table, the exponent, and the comparison with the published program."""
+    if "frames" in rows[0]:
+        return report_trajectories(rows)
     placed = "placements" in rows[0]
     header = [
         "copies",
@@ -170,6 +209,22 @@ def report(rows: Sequence[dict[str, Any]]) -> str:
         times = ", ".join(f"{p:g} ({name}; {rate / p:.0f} times)" for name, p in PUBLISHED.items())
         lines.append(f"Published program, same machine: {times}.")
     return "\n".join(lines)
+
+
+def report_trajectories(rows: Sequence[dict[str, Any]]) -> str:
+    """Frames of all trajectories together, by wall clock and by CPU time."""
+    header = ["trajectories", "frames of each", "frames a second", "frames a CPU second", "peak memory MB"]
+    cells = [
+        [
+            str(row["copies"]),
+            str(row["frames"] // row["copies"]),
+            f"{row['frames'] / row['seconds']:.3g}",
+            f"{row['frames'] / row['cpu_seconds']:.3g}",
+            f"{row['peak_memory_mb']:.0f}",
+        ]
+        for row in rows
+    ]
+    return table(header, cells)
 
 
 def speed_text(found: dict[str, Any]) -> str:

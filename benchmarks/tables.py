@@ -21,6 +21,7 @@ from typing import Any
 
 from _common import table
 from _scoring import experiment_text
+from _temporal_text import temporal_text
 from boltzmann_weights import weights_text
 from speed import speed_text
 
@@ -69,6 +70,8 @@ def markdown(path: Path) -> str:
         found = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{path} holds no results ({error})") from None
+    if found.get("experiment") == "temporal":
+        return temporal_text(found)
     if "experiment" in found:
         return experiment_text(found)
     if "schema" in found:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bmzoo.errors import InputError
 from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.whole import whole_molecules
@@ -86,6 +87,7 @@ def evaluate(
     mapping: str | Path | None = None,
     structure: str | Path | None = None,
     coarse: str | Path | None = None,
+    simulated: bool = False,
     temperature: float | None = None,
     cutoff: float | None = None,
     seed: int = 0,
@@ -100,6 +102,7 @@ def evaluate(
         generated, reference: trajectories with the same atoms in the topology's order.
         coarse: the CG trajectory that the generated frames were made from, by default the
             reference frames coarse-grained.
+        simulated: ``coarse`` is a coarse-grained simulation, whose frames pair with no reference frame.
 
     Raises:
         InputError: files that do not fit one another or the topology.
@@ -108,6 +111,8 @@ def evaluate(
     from bmzoo.frames.trajectory import read_frames
 
     target = resolve_target(system, topology, mapping, temperature=temperature, cutoff=cutoff)
+    if simulated and coarse is None:
+        raise InputError("frames made from a coarse-grained simulation need its beads: give them as 'coarse'")
 
     def whole(path: str | Path, *, beads: bool = False) -> Frames:
         def read() -> Iterator[Frame]:
@@ -119,7 +124,9 @@ def evaluate(
     beads = whole(coarse, beads=True) if coarse else coarse_grain(whole(reference), target.topology.mapping)
     landscape = target.system.landscape if target.system else None
     evaluation = Evaluation(target.topology, landscape=landscape, seed=seed)
-    return evaluation.run(whole(reference), whole(generated), coarse=beads, progress=progress)
+    return evaluation.run(
+        whole(reference), whole(generated), coarse=beads, simulated=simulated, progress=progress
+    )
 
 
 def benchmark(settings: Settings | None = None, **changes: Any) -> Path:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bmzoo.benchmark.results import TEST_SETS
 from bmzoo.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -29,10 +30,13 @@ class Settings:
         seed: of the sampling and the classifiers.
         output: folder to create; by default named after the time.
         data: reference frames to use instead of the embedded ones (one system only).
-        split: which split of the reference is the test set.
+        split: which split of the reference is held out: the test set ``in_distribution``, and what frames
+            of the test set ``generalisation`` are compared with.
+        test_sets: of :data:`~bmzoo.benchmark.results.TEST_SETS`.
         weights: folder or tag of a checkpoint, of the one backend named.
         consecutive: test frames are whole runs (or beginnings of runs) of consecutive frames, for
             kinetics, and all of them where ``frames`` is not given; otherwise single frames, evenly spread.
+            Both test sets have equally many frames.
         changes: ``name=value`` settings of the one backend named.
     """
 
@@ -46,6 +50,7 @@ class Settings:
     output: Path | None = None
     data: Path | None = None
     split: str = "test"
+    test_sets: Sequence[str] = ("in_distribution",)
     weights: str | Path | None = None
     consecutive: bool = False
     changes: Sequence[str] = ()
@@ -59,6 +64,11 @@ class Settings:
             raise InputError(f"a benchmark needs at least 2 frames a system, not {self.frames}")
         if self.samples < 1:
             raise InputError(f"the number of samples must be at least 1, not {self.samples}")
+        if not self.test_sets:
+            raise InputError("name at least one test set: in-distribution, generalisation")
+        for name in self.test_sets:
+            if name not in TEST_SETS:
+                raise unknown("test set", name.replace("_", "-"), [n.replace("_", "-") for n in TEST_SETS])
         if self.device not in ("auto", "cpu", "cuda"):
             raise unknown("device", self.device, ("auto", "cpu", "cuda"))
         if self.data is not None and len(self.systems) != 1:
@@ -73,11 +83,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class Job:
-    """One backend on one system; each refinement of it is a row."""
+    """One backend on one test set of a system; each refinement of it is a row.
+
+    Attributes:
+        frames: of the reference, those of the split one after another.
+        simulated: frames of the coarse-grained simulation that are backmapped; none in the test set
+            ``in_distribution``.
+    """
 
     system: System
     backend: str
+    test_set: str
     frames: tuple[range, ...]
+    simulated: tuple[range, ...]
     n_samples: int
     refine: tuple[str, ...]
 
@@ -115,37 +133,60 @@ def make_plan(settings: Settings) -> Plan:
         if system.reference is None or settings.split not in system.reference.splits:
             plan.skip(system, f"no reference frames for the split '{settings.split}'; give some with --data")
             continue
-        runs = system.reference.runs(settings.split)
-        if settings.consecutive:
-            frames = _whole_runs(runs, settings.frames or sum(runs))
-        else:
-            frames = (_spread(sum(runs), settings.frames or system.benchmark_frames),)
-        for backend in chosen:
+        frames = _chosen(system.reference.runs(settings.split), settings, system.benchmark_frames)
+        sets = _test_sets(plan, system, settings, sum(map(len, frames)))
+        for backend, (test_set, simulated) in product(chosen, sets.items()):
             capabilities = get_backend(backend).capabilities
-            generative = capabilities.generative
             plan.jobs.append(
                 Job(
                     system,
                     backend,
+                    test_set,
                     frames,
-                    settings.samples if generative else 1,
+                    simulated,
+                    settings.samples if capabilities.generative else 1,
                     tuple(settings.refine or default_refinements(capabilities.fitting)),
                 )
             )
-        embedded = system.reference.provenance.get("generalisation") is not None
-        reason = (
-            "the embedded frames of a CG simulation have no atoms to score against; backmap them instead"
-            if embedded
-            else "no frames of a CG simulation are embedded"
-        )
-        plan.skip(system, reason, test_set="generalisation")
     if settings.systems and not plan.jobs:
         names = ", ".join(settings.systems)
+        if any("test_set" in entry for entry in plan.skipped):
+            raise InputError(
+                f"no frames of a CG simulation are embedded for {names}; make some with 'bmzoo simulate-cg', "
+                "backmap them, and score them with 'bmzoo evaluate --simulated'"
+            )
         raise InputError(
             f"there are no reference frames for the split '{settings.split}' of {names}; "
             "see 'bmzoo systems', or give some with --data"
         )
     return plan
+
+
+def _test_sets(plan: Plan, system: System, settings: Settings, n_frames: int) -> dict[str, tuple[range, ...]]:
+    """Frames of the simulation by test set; what there is none of is skipped."""
+    assert system.reference is not None
+    described = system.reference.provenance.get("generalisation")
+    found: dict[str, tuple[range, ...]] = {}
+    for name in settings.test_sets:
+        if name == "in_distribution":
+            found[name] = ()
+        elif described is None:
+            plan.skip(system, "no frames of a CG simulation are embedded", test_set=name)
+        else:
+            found[name] = _chosen(described["runs"], settings, n_frames, n_frames)
+    if described is not None and "generalisation" not in settings.test_sets:
+        reason = "not asked for; frames of a CG simulation are embedded: --test-sets generalisation"
+        plan.skip(system, reason, test_set="generalisation")
+    return found
+
+
+def _chosen(
+    runs: Sequence[int], settings: Settings, n_single: int, n_whole: int | None = None
+) -> tuple[range, ...]:
+    """Frames of runs that follow one another, by default ``n_single`` single ones or ``n_whole`` in runs."""
+    if settings.consecutive:
+        return _whole_runs(runs, settings.frames or n_whole or sum(runs))
+    return (_spread(sum(runs), settings.frames or n_single),)
 
 
 def default_refinements(fitting: str) -> tuple[str, ...]:

@@ -25,6 +25,11 @@ COLUMNS = {
     "right hand": "validity/stereocentres_kept",
 }
 """Scores of the table; everything else is in ``results.json``."""
+TEST_SETS = {
+    "in_distribution": "reference frames that were held out, coarse-grained",
+    "generalisation": "frames of a coarse-grained simulation, which have no atoms to pair with",
+}
+"""What backends are given."""
 ROUNDING = 1e-12
 """What is smaller is shown as nothing."""
 
@@ -54,6 +59,11 @@ class Row:
     """The worst frame by validity score."""
     notes: list[str] = field(default_factory=list)
     """Scores that could not be given, and why."""
+
+    @property
+    def place(self) -> str:
+        """System, state and test set, for tables."""
+        return place(self.system, self.state, self.test_set)
 
 
 @dataclass
@@ -99,11 +109,15 @@ class Results:
         header = ["system", "backend", "refine", *COLUMNS, "s/frame"]
         cells = []
         for row in self.rows:
-            name = f"{row.system}:{row.state}"
             per_frame = row.seconds / max(1, row.n_frames * row.n_samples)
             scores = [_cell(row.scores.get(key)) for key in COLUMNS.values()]
-            cells.append([name, row.backend, row.refine, *scores, f"{per_frame:.3g}"])
+            cells.append([row.place, row.backend, row.refine, *scores, f"{per_frame:.3g}"])
         return header, cells
+
+
+def place(system: str, state: str, test_set: str) -> str:
+    """``adp:300K``, or ``adp:300K generalisation``."""
+    return f"{system}:{state}" + (" generalisation" if test_set == "generalisation" else "")
 
 
 def _cell(score: dict[str, Any] | None) -> str:

@@ -7,20 +7,17 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bmzoo.backends.loading import weights_matching
 from bmzoo.benchmark.plan import Job, Plan, Settings, make_plan
-from bmzoo.benchmark.results import Results, Row
-from bmzoo.benchmark.scene import SCENE_FILE, Scene
+from bmzoo.benchmark.results import Results, Row, place
+from bmzoo.benchmark.test_set import HeldOut, TestSet
 from bmzoo.errors import InputError
 from bmzoo.evaluation.cost import CostMeter
-from bmzoo.evaluation.evaluate import Evaluation
-from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame
-from bmzoo.frames.whole import whole_molecules
 from bmzoo.pipeline import generate, read_samples, write_samples
 from bmzoo.simulation.refine import RefineSettings, make_refiner
 from bmzoo.target import library_system, load_backmapper
@@ -41,7 +38,8 @@ def run(settings: Settings, *, plan: Plan | None = None, report: Report | None =
 
     Returns:
         The folder: ``results.json``, ``<system>-<state>/<backend>/<refine>.xtc`` and
-        ``.histograms.npz`` beside each, ``<system>-<state>/scene.npz``.
+        ``.histograms.npz`` beside each, ``<system>-<state>/scene.npz``; those made from the beads of a
+        simulation are in ``<system>-<state>-generalisation``.
 
     Raises:
         InputError: bad settings, or an output folder that exists.
@@ -73,32 +71,51 @@ def count_rows(plan: Plan) -> int:
 def _run_plan(plan: Plan, settings: Settings, folder: Path, report: Report) -> Results:
     results = Results(settings=asdict(settings), skipped=plan.skipped)
     done = 0
-    prepared: dict[tuple[str, str], _TestSet] = {}
-    for job in plan.jobs:
-        key = (job.system.name, job.system.state)
-        if key not in prepared:
-            report(done, f"{key[0]}: reference")
-            prepared = {key: _TestSet(job, settings)}
-            prepared[key].write_scene(folder)
-        try:
-            model, weights = _load(job, prepared[key], settings)
-        except InputError as error:
-            plan.skip(job.system, str(error), backend=job.backend)
-            done += len(job.refine)
-            continue
-        runner = _JobRunner(job, settings, prepared[key], model, weights, folder)
-        for refine in job.refine:
-            report(done, f"{key[0]} {job.backend} {refine}")
+    for _, group in groupby(plan.jobs, key=lambda job: id(job.system)):
+        jobs = list(group)
+        system = jobs[0].system
+        report(done, f"{system.name}: reference")
+        held_out, models = HeldOut(jobs[0], settings), _Models(settings)
+        rows: dict[str, list[Row]] = {}
+        sets: dict[str, TestSet] = {}
+        for job in jobs:
+            if job.test_set not in sets:
+                sets[job.test_set] = TestSet(job, held_out)
+                sets[job.test_set].write_scene(folder)
+            test_set = sets[job.test_set]
             try:
-                results.rows.append(runner.row(refine))
+                model, weights = models(job, test_set)
             except InputError as error:
-                plan.skip(job.system, f"{refine}: {error}", backend=job.backend)
-            done += 1
+                plan.skip(system, str(error), backend=job.backend, test_set=job.test_set)
+                done += len(job.refine)
+                continue
+            runner = _JobRunner(job, settings, test_set, model, weights, folder)
+            for refine in job.refine:
+                report(done, f"{place(system.name, system.state, job.test_set)} {job.backend} {refine}")
+                try:
+                    rows.setdefault(job.test_set, []).append(runner.row(refine))
+                except InputError as error:
+                    plan.skip(system, f"{refine}: {error}", backend=job.backend, test_set=job.test_set)
+                done += 1
+        results.rows += chain.from_iterable(rows[name] for name in sets if name in rows)
     report(done, "done")
     return results
 
 
-def _load(job: Job, test_set: _TestSet, settings: Settings) -> tuple[Backmapper, str]:
+class _Models:
+    """Loads a backend once for all test sets of a system that it comes to in turn."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._last: tuple[str, tuple[Backmapper, str]] | None = None
+
+    def __call__(self, job: Job, test_set: TestSet) -> tuple[Backmapper, str]:
+        if self._last is None or self._last[0] != job.backend:
+            self._last = job.backend, _load(job, test_set, self._settings)
+        return self._last[1]
+
+
+def _load(job: Job, test_set: TestSet, settings: Settings) -> tuple[Backmapper, str]:
     """The model, warmed up, and what it was made from."""
     model = load_backmapper(
         job.backend,
@@ -120,36 +137,15 @@ def _load(job: Job, test_set: _TestSet, settings: Settings) -> tuple[Backmapper,
     return model, str(weights or "")
 
 
-class _TestSet:
-    """Reference and CG frames of a system, and the reference's side of every score."""
-
-    def __init__(self, job: Job, settings: Settings) -> None:
-        reference = job.system.reference
-        assert reference is not None
-        frames = chain.from_iterable(
-            reference.frames(settings.split, part.start, part.stop, part.step) for part in job.frames
-        )
-        self.atoms = list(whole_molecules(frames, job.system.topology, beads=False))
-        self.coarse = list(coarse_grain(self.atoms, job.system.topology.mapping))
-        self.evaluation = Evaluation(job.system.topology, landscape=job.system.landscape, seed=settings.seed)
-        self.prepared = self.evaluation.prepare(self.atoms)
-        self.system = job.system
-
-    def write_scene(self, root: Path) -> None:
-        folder = root / f"{self.system.name}-{self.system.state}"
-        folder.mkdir(parents=True)
-        Scene.of(self.system, self.atoms[0], self.coarse[0]).write(folder / SCENE_FILE)
-
-
 class _JobRunner:
     """Rows of one backend: the raw trajectory is generated once, every refinement starts from it."""
 
     def __init__(
-        self, job: Job, settings: Settings, test_set: _TestSet, model: Backmapper, weights: str, folder: Path
+        self, job: Job, settings: Settings, test_set: TestSet, model: Backmapper, weights: str, folder: Path
     ) -> None:
         self.job, self.settings, self.test_set = job, settings, test_set
         self.model, self.weights, self.root = model, weights, folder
-        self.folder = folder / f"{job.system.name}-{job.system.state}" / job.backend
+        self.folder = folder / test_set.folder / job.backend
         self.folder.mkdir(parents=True)
         self.raw_cost: CostMeter | None = None
 
@@ -200,20 +196,14 @@ class _JobRunner:
 
     def _scored(self, refine: str, n_samples: int, cost: CostMeter, failed: list[str]) -> Row:
         job, test_set = self.job, self.test_set
-        result = test_set.evaluation.score(
-            test_set.prepared,
-            self._read(refine, n_samples),
-            reference=test_set.atoms,
-            coarse=test_set.coarse,
-            n_samples=n_samples,
-        )
+        result = test_set.score(self._read(refine, n_samples), n_samples)
         path = self._path(refine)
         result.save_histograms(path.with_suffix(".histograms.npz"))
-        n_frames, n_atoms = len(test_set.atoms), len(test_set.atoms[0])
+        n_frames, n_atoms = len(test_set.coarse), len(test_set.held_out.atoms[0])
         return Row(
             system=job.system.name,
             state=job.system.state,
-            test_set="in_distribution",
+            test_set=test_set.name,
             backend=job.backend,
             weights=self.weights,
             refine=refine,

@@ -44,6 +44,13 @@ def benchmark(
             help="Whole runs of consecutive frames, for kinetics; all of them without --frames.",
         ),
     ] = False,
+    test_sets: Annotated[
+        str,
+        typer.Option(
+            "--test-sets",
+            help="in-distribution: held-out frames; generalisation: frames of a CG simulation; or both.",
+        ),
+    ] = "in-distribution",
     split: Annotated[
         str, typer.Option("--split", help="Which frames of the reference are the test set.")
     ] = "test",
@@ -64,7 +71,7 @@ def benchmark(
     reference, which no method can be expected to beat.
     """
     from bmzoo.benchmark.plan import Settings, make_plan
-    from bmzoo.benchmark.results import Results
+    from bmzoo.benchmark.results import Results, place
     from bmzoo.benchmark.run import count_rows, run
     from bmzoo.report.page import write_report
 
@@ -80,6 +87,7 @@ def benchmark(
         data=data,
         weights=weights,
         consecutive=consecutive,
+        test_sets=tuple(name.replace("-", "_") for name in _names(test_sets)),
         split=split,
         changes=tuple(changes or ()),
     )
@@ -95,9 +103,8 @@ def benchmark(
     header, rows = results.table()
     print_table("scores [floor]", header, rows)
     for entry in results.skipped:
-        where = ":".join(filter(None, (entry["system"], entry.get("state"))))
-        what = entry.get("backend") or entry.get("test_set", "")
-        typer.echo(f"skipped {where} {what}: {entry['reason']}")
+        where = place(entry["system"], entry.get("state", ""), entry.get("test_set", ""))
+        typer.echo(f"skipped {' '.join(filter(None, (where, entry.get('backend'))))}: {entry['reason']}")
     typer.echo(f"results and trajectories: {folder}\nreport: {page}")
 
 

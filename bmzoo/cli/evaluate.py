@@ -36,6 +36,12 @@ def evaluate(
     coarse: Annotated[
         Path | None, typer.Option("--coarse", help="The CG frames given [default: reference, mapped].")
     ] = None,
+    simulated: Annotated[
+        bool,
+        typer.Option(
+            "--simulated", help="--coarse is a CG simulation: its frames pair with none of the reference."
+        ),
+    ] = False,
     start: Annotated[int | None, typer.Option("--start", help="First frame, from 0.")] = None,
     stop: Annotated[int | None, typer.Option("--stop", help="Frame to stop before.")] = None,
     step: Annotated[int | None, typer.Option("--step", help="Every so many frames.")] = None,
@@ -55,6 +61,7 @@ def evaluate(
             mapping=mapping,
             structure=structure,
             coarse=coarse,
+            simulated=simulated,
             cutoff=cutoff,
             seed=seed,
             start=start,

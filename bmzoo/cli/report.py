@@ -82,8 +82,10 @@ def _line(change: Change) -> list[str]:
 
 
 def _place(key: tuple[str, ...]) -> str:
-    system, state, _, backend, refine = key
-    return f"{system}:{state} {backend} {refine}"
+    from bmzoo.benchmark.results import place
+
+    system, state, test_set, backend, refine = key
+    return f"{place(system, state, test_set)} {backend} {refine}"
 
 
 def _file(path: Path) -> Path:

@@ -183,7 +183,7 @@ DEFINITIONS = (
         (
             "spread of the samples of one CG frame over the reference's spread given the beads nearby, "
             "extrapolated to exact agreement of the beads: 1 is right, 0 collapse, above 1 noise; "
-            "`diversity_nm`, without a ratio, where there are too few frames for it"
+            "`diversity_nm`, without a ratio, where there are too few frames for it, or beads of a simulation"
         ),
     ),
     Definition(
@@ -209,13 +209,13 @@ DEFINITIONS = (
     ),
     Definition(
         "velocities",
-        r"kinetics/(internal_)?velocity_w1",
+        r"kinetics/(internal_|bead_)?velocity_w1",
         "`kinetics/velocity_w1`, `[heavy]`, `[hydrogen]`",
         (
             "displacement of every atom between successive frames over their interval, nm/ps; "
             "Wasserstein-1. `kinetics/internal_velocity_w1`: the same after superposing the earlier "
             "molecule on the later one by its heavy atoms, without the motion of whole molecules, which "
-            "the beads give away"
+            "the beads give away. `kinetics/bead_velocity_w1`: the same of the beads that the atoms give"
         ),
     ),
     Definition(
@@ -237,7 +237,8 @@ DEFINITIONS = (
             "implied timescale of the k-th process of a Markov state model, ps, and over the slowest "
             "(coarse-grained dynamics are faster as a whole); floor: the reference's own, with its error "
             "in the note; `timescale_error[k]`: absolute natural logarithm of the ratio, by the rule of "
-            "halves"
+            "halves; beads of a simulation: only the slowest as it is, `relative_timescale_error[k]` of "
+            "the others over it"
         ),
     ),
     Definition(

@@ -103,6 +103,8 @@ class Diversity(Metric):
             found = conditional_spread(self.context, self.beads, np.concatenate(rows))
             reference.cache["spread"] = (*found, self._floor(rows, weights))
         expected, note, floor = reference.cache["spread"]
+        if generated.simulated:
+            expected, note = None, "the reference's spread is known for the reference's own beads only"
         if expected is None:
             value, error = statistic(
                 spread, lambda s: np.sqrt(s[..., :-1] @ weights / s[..., -1]), self.context.seed

@@ -61,6 +61,11 @@ METRICS: tuple[type[Metric], ...] = (
 FAMILIES = tuple(dict.fromkeys(metric.family for metric in METRICS))
 MIN_FRAMES = 4
 """With fewer frames, blocks and halves are of molecules."""
+SIMULATED = (
+    "the beads are those of a coarse-grained simulation: what is compared with the reference also tells how "
+    "far the beads' own distribution and dynamics are off, and no method can make up for that; scores that "
+    "need the atoms of each frame are left out"
+)
 
 
 @dataclass
@@ -157,6 +162,7 @@ class Evaluation:
         reference: Iterable[Frame] | None = None,
         coarse: Iterable[Frame] | None = None,
         n_samples: int = 1,
+        simulated: bool = False,
         progress: Progress | None = None,
     ) -> Result:
         """Streams generated frames and compares them with a prepared reference.
@@ -166,6 +172,8 @@ class Evaluation:
             generated: ``n_samples`` frames for each CG frame, in the reference's order.
             reference: the reference frames once more, for scores that need pairs.
             coarse: the CG frames; the mapped reference where not given.
+            simulated: the CG frames are those of a coarse-grained simulation: they pair with no reference
+                frame, are distributed as its model likes, and have its dynamics' time.
             progress: called with the number of CG frames done.
 
         Raises:
@@ -177,14 +185,18 @@ class Evaluation:
             by_molecule=prepared.by_molecule,
             is_reference=False,
             progress=progress,
+            simulated=simulated,
         )
+        reference = None if simulated else reference
         side.consume(self._groups(generated, reference, coarse, n_samples))
         if not side.n_frames:
             raise InputError("there are no generated frames to score; check the range of frames")
         result = Result()
         matched = side.n_frames == prepared.n_frames and side.n_molecules == prepared.shape[0]
         paired = matched and reference is not None
-        if not matched:
+        if simulated:
+            result.notes.append(SIMULATED)
+        elif not matched:
             result.notes.append(
                 f"{side.n_frames} generated frames do not pair with {prepared.n_frames} reference frames: "
                 "scores that need pairs are left out"
@@ -202,6 +214,7 @@ class Evaluation:
         *,
         coarse: Iterable[Frame] | None = None,
         n_samples: int = 1,
+        simulated: bool = False,
         progress: Progress | None = None,
     ) -> Result:
         """:meth:`prepare` and :meth:`score` in one: the reference first, then the generated frames.
@@ -212,7 +225,13 @@ class Evaluation:
             reference = list(reference)
         prepared = self.prepare(reference, progress=progress)
         return self.score(
-            prepared, generated, reference=reference, coarse=coarse, n_samples=n_samples, progress=progress
+            prepared,
+            generated,
+            reference=reference,
+            coarse=coarse,
+            n_samples=n_samples,
+            simulated=simulated,
+            progress=progress,
         )
 
     def _groups(

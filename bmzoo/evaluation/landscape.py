@@ -129,7 +129,7 @@ class SlowComponents(Metric):
         project = fit_tica(every, self.context.landscape.lag)
         ref, gen = ([project(rows[:, 1:]) for rows in side] for side in (ref_rows, gen_rows))
         self._surface(outcome, ref, gen)
-        self._clusters(outcome, ref, gen, ref_rows, gen_rows)
+        self._clusters(outcome, ref, gen, ref_rows, gen_rows, paired=not generated.simulated)
         return outcome
 
     def _surface(self, outcome: Outcome, ref: list[Floats], gen: list[Floats]) -> None:
@@ -153,6 +153,8 @@ class SlowComponents(Metric):
         gen: list[Floats],
         ref_rows: list[Floats],
         gen_rows: list[Floats],
+        *,
+        paired: bool,
     ) -> None:
         from sklearn.cluster import KMeans
 
@@ -170,8 +172,10 @@ class SlowComponents(Metric):
             "generated": counts[1].sum(axis=0),
         }
         numbers = np.concatenate([rows[:, 0] for rows in ref_rows])
-        if len(gen_rows) != len(ref_rows) or not np.array_equal(
-            numbers, np.concatenate([rows[:, 0] for rows in gen_rows])
+        if (
+            not paired
+            or len(gen_rows) != len(ref_rows)
+            or not np.array_equal(numbers, np.concatenate([rows[:, 0] for rows in gen_rows]))
         ):
             return
         confusion = np.zeros((len(gen), CLUSTERS, CLUSTERS))

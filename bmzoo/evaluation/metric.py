@@ -118,10 +118,15 @@ class Blocks:
 
     While frames come in, neighbouring blocks are merged pairwise whenever there are more than
     ``MAX_BLOCKS``, so that memory does not grow with the stream.
+
+    Args:
+        simulated: frames were made from a coarse-grained simulation: their beads are not those of the
+            reference, and their times are those of its dynamics.
     """
 
-    def __init__(self, rules: Mapping[str, Rule]) -> None:
+    def __init__(self, rules: Mapping[str, Rule], *, simulated: bool = False) -> None:
         self.rules = rules
+        self.simulated = simulated
         self.states: list[dict[str, Array]] = []
         self.cache: dict[str, Any] = {}
         """What a metric worked out of the reference alone, kept for the next generated trajectory."""

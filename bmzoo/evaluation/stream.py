@@ -66,11 +66,12 @@ class Side:
         by_molecule: bool,
         is_reference: bool,
         progress: Progress | None,
+        simulated: bool = False,
     ) -> None:
         self.context, self.metrics = context, metrics
         self.by_molecule, self.is_reference = by_molecule, is_reference
         self.progress = progress or (lambda done: None)
-        self.blocks = [Blocks(metric.rules()) for metric in metrics]
+        self.blocks = [Blocks(metric.rules(), simulated=simulated) for metric in metrics]
         self.n_frames = 0
         self.n_molecules = 0
         self._block_size = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bmzoo.evaluation import geometry
 from bmzoo.evaluation.batch import Batch
+from bmzoo.evaluation.context import Context
 from bmzoo.evaluation.distributions import histogram_entry
 from bmzoo.evaluation.histograms import Distance, count, normalise
 from bmzoo.evaluation.metric import Blocks, Metric, Outcome, Rule, total
@@ -30,27 +31,29 @@ class Velocities(Metric):
     Wasserstein-1 in nm/ps, of all atoms and of heavy atoms and hydrogens on their own. ``velocity`` is
     the displacement as it is, ``internal_velocity`` what is left of it when the earlier molecule is
     superposed on the later one by its heavy atoms: beads give the motion of whole molecules away, and
-    where that is fast it hides what a method does inside them. All samples count: each is a trajectory
+    where that is fast it hides what a method does inside them. ``bead_velocity`` is the displacement of
+    the beads that the atoms give: what was given of the motion. All samples count: each is a trajectory
     (Shmilovich et al., J. Phys. Chem. A 126, 9124, 2022).
     """
 
     family = "kinetics"
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.matrix = context.topology.mapping.matrix.toarray()
+
     def rules(self) -> Mapping[str, Rule]:
-        return {**TIMING, "velocity": total, "internal_velocity": total}
+        return {**TIMING, **dict.fromkeys(("velocity", "internal_velocity", "bead_velocity"), total)}
 
     def observe(self, batch: Batch) -> Mapping[str, Any]:
         moved = displacements(batch)
         inside = internal(batch.samples[:, batch.follows], moved, ~self.context.topology.graph.is_hydrogen)
+        hydrogen = self.context.topology.graph.is_hydrogen.astype(np.int64)
         found = {"velocity": moved, "internal_velocity": inside}
-        return {**timing(batch), **{name: self._count(batch, part) for name, part in found.items()}}
-
-    def _count(self, batch: Batch, moved: Floats) -> Floats:
-        distance = np.log10(np.maximum(geometry.norm(moved), 1e-30))
-        kind = self.context.topology.graph.is_hydrogen.astype(np.int64)
-        groups = batch.units[batch.follows][:, :, None] * len(KINDS) + kind
-        counts = count(distance, groups, batch.n_units * len(KINDS), EXPONENTS)
-        return counts.reshape(batch.n_units, len(KINDS), -1)
+        counts = {name: _count(batch, part, hydrogen, len(KINDS)) for name, part in found.items()}
+        given = np.einsum("ba,...ax->...bx", self.matrix, moved)
+        counts["bead_velocity"] = _count(batch, given, np.zeros(len(self.matrix), dtype=np.int64), 1)
+        return {**timing(batch), **counts}
 
     def conclude(self, reference: Blocks, generated: Blocks) -> Outcome:
         outcome = Outcome()
@@ -59,14 +62,20 @@ class Velocities(Metric):
             outcome.notes.append(reason)
             return outcome
         edges = 10**EXPONENTS / interval_of(reference)
+        kinds = (*(f"[{kind}]" for kind in KINDS), "")
         for name in ("velocity", "internal_velocity"):
-            self._compare(outcome, name, edges, reference.stack(name), generated.stack(name))
+            ref, gen = (_with_all(side.stack(name)) for side in (reference, generated))
+            self._compare(outcome, name, edges, ref, gen, kinds)
+        ref, gen = (side.stack("bead_velocity") for side in (reference, generated))
+        self._compare(outcome, "bead_velocity", edges, ref, gen, ("",))
         return outcome
 
-    def _compare(self, outcome: Outcome, name: str, edges: Floats, ref: Floats, gen: Floats) -> None:
-        ref, gen = _with_all(ref), _with_all(gen)
+    def _compare(
+        self, outcome: Outcome, name: str, edges: Floats, ref: Floats, gen: Floats, kinds: Sequence[str]
+    ) -> None:
+        """Scores and histograms of ``(n_blocks, n_kinds, n_bins)`` counts."""
         found = compare(ref, gen, wasserstein_between(edges), self.context.seed)
-        for place, kind in enumerate((*(f"[{kind}]" for kind in KINDS), "")):
+        for place, kind in enumerate(kinds):
             n = int(gen[:, place].sum())
             if not n or not ref[:, place].any():
                 continue
@@ -78,6 +87,14 @@ class Velocities(Metric):
                 n=n,
             )
             outcome.histograms[f"{name}{kind}"] = histogram_entry(edges, ref, gen, place)
+
+
+def _count(batch: Batch, moved: Floats, kinds: NDArray[np.int64], n_kinds: int) -> Floats:
+    """``(n_units, n_kinds, n_bins)`` displacements by size; ``kinds`` of the particles that moved."""
+    distance = np.log10(np.maximum(geometry.norm(moved), 1e-30))
+    groups = batch.units[batch.follows][:, :, None] * n_kinds + kinds
+    counts = count(distance, groups, batch.n_units * n_kinds, EXPONENTS)
+    return counts.reshape(batch.n_units, n_kinds, -1)
 
 
 def displacements(batch: Batch) -> Floats:

@@ -6,10 +6,22 @@ import shlex
 from collections.abc import Iterable
 from html import escape
 
-from bmzoo.benchmark.results import Results
+from bmzoo.benchmark.results import Results, place
 from bmzoo.report.source import Source
 
-OPTIONS = ("systems", "backends", "frames", "samples", "refine", "data", "weights", "device", "seed")
+OPTIONS = (
+    "systems",
+    "backends",
+    "frames",
+    "samples",
+    "refine",
+    "test_sets",
+    "data",
+    "split",
+    "weights",
+    "device",
+    "seed",
+)
 
 
 def provenance(source: Source) -> str:
@@ -47,7 +59,10 @@ def command(results: Results) -> str:
         if value is None or value == "":
             continue
         text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        words += [f"--{option}", text]
+        words += [f"--{option.replace('_', '-')}", text]
+    words += ["--consecutive"] if results.settings.get("consecutive") else []
+    for change in results.settings.get("changes") or ():
+        words += ["--set", str(change)]
     return shlex.join(words)
 
 
@@ -70,29 +85,27 @@ def _listed(title: str, items: Iterable[str]) -> str:
 
 
 def _weights(results: Results) -> list[str]:
-    return [f"{r.system}:{r.state} {r.backend}: {r.weights}" for r in results.rows if r.weights]
+    return [f"{r.place} {r.backend}: {r.weights}" for r in results.rows if r.weights]
 
 
 def _skipped(results: Results) -> list[str]:
     return [
-        f"{s['system']}:{s['state']} {s.get('backend') or s.get('test_set', '')}: {s['reason']}"
+        f"{place(s['system'], s['state'], s.get('test_set', ''))} {s.get('backend', '')}: {s['reason']}"
         for s in results.skipped
     ]
 
 
 def _failed(results: Results) -> list[str]:
-    return [
-        f"{r.system}:{r.state} {r.backend} {r.refine}: {f}" for r in results.rows for f in r.failed_frames
-    ]
+    return [f"{r.place} {r.backend} {r.refine}: {f}" for r in results.rows for f in r.failed_frames]
 
 
 def _worst(results: Results) -> list[str]:
     return [
-        f"{r.system}:{r.state} {r.backend} {r.refine}: {score}: {text}"
+        f"{r.place} {r.backend} {r.refine}: {score}: {text}"
         for r in results.rows
         for score, text in r.worst.items()
     ]
 
 
 def _notes(results: Results) -> list[str]:
-    return [f"{r.system}:{r.state} {r.backend} {r.refine}: {note}" for r in results.rows for note in r.notes]
+    return [f"{r.place} {r.backend} {r.refine}: {note}" for r in results.rows for note in r.notes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from bmzoo.benchmark.results import TEST_SETS
 from bmzoo.evaluation.definitions import COST, DEFINITIONS, RULE
 from bmzoo.report.figures import Figure, Group
 from bmzoo.report.markup import inline, rich, swatch
@@ -37,7 +38,7 @@ def costs(figures: list[Figure]) -> str:
 def frames(source: Source) -> str:
     """The 3-D view, which its script fills."""
     if not any(part.scene for part in source.parts):
-        return "<p>These results hold no frame to look at; benchmarks store one since bmzoo 0.1.0.</p>"
+        return "<p>Beside these results lies no reference frame to look at.</p>"
     selects = "".join(
         f'<label>{label}<select id="pick-{key}">{options}</select></label>'
         for key, label, options in (
@@ -119,7 +120,8 @@ def _filters(source: Source) -> str:
 
 def _part(part: Part, found: list[Group]) -> str:
     row = part.entries[0].row
-    facts = f"{row.n_frames} test frames of {row.n_atoms} atoms"
+    what = TEST_SETS.get(part.test_set, part.test_set)
+    facts = f"{row.n_frames} test frames of {row.n_atoms} atoms: {what}"
     body = "".join(_group(group) for group in found)
     return (
         f'<section aria-labelledby="{part.key}"><h3 id="{part.key}">{escape(part.label)}</h3>'

@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.benchmark.results import Results, Row
+from bmzoo.benchmark.results import Results, Row, place
 from bmzoo.benchmark.scene import SCENE_FILE, Scene
 from bmzoo.errors import InputError
 
@@ -74,21 +74,22 @@ class Entry:
 
 @dataclass
 class Part:
-    """One system in one state: its rows and its first test frame."""
+    """One test set of a system in one state: its rows and its first frame."""
 
     system: str
     state: str
+    test_set: str = "in_distribution"
     entries: list[Entry] = field(default_factory=list)
     scene: Scene | None = None
 
     @property
     def label(self) -> str:
-        return f"{self.system}:{self.state}"
+        return place(self.system, self.state, self.test_set)
 
     @property
     def key(self) -> str:
         """For links and file names."""
-        return f"{self.system}-{self.state}"
+        return self.label.replace(":", "-").replace(" ", "-")
 
     @property
     def title(self) -> str:
@@ -117,9 +118,10 @@ def read_folder(folder: Path) -> Source:
     """
     results = Results.read(folder / "results.json")
     backends = list(dict.fromkeys(row.backend for row in results.rows))
-    parts: dict[tuple[str, str], Part] = {}
+    parts: dict[tuple[str, str, str], Part] = {}
     for row in results.rows:
-        part = parts.setdefault((row.system, row.state), Part(row.system, row.state))
+        key = row.system, row.state, row.test_set
+        part = parts.setdefault(key, Part(*key))
         part.entries.append(Entry(row, folder, backends.index(row.backend) % 8 + 1))
     for part in parts.values():
         path = folder / part.key / SCENE_FILE

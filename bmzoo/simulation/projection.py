@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import block_diag, csc_array, csr_array, diags_array, eye_array, kron, vstack
+from scipy.sparse import csc_array, csr_array, diags_array, eye_array, kron, vstack
 from scipy.sparse.linalg import splu
 
 from bmzoo.errors import InputError
@@ -53,6 +53,7 @@ class BeadConstraints:
                 "the same atoms in the same proportion); remove one"
             ) from error
         self._spread = spread
+        self._bead_rows_of: tuple[int, csr_array] | None = None
 
     def onto_beads(self, positions: Floats, beads: Floats) -> Floats:
         """Exact beads, whatever becomes of bonds.
@@ -109,9 +110,11 @@ class BeadConstraints:
         return found
 
     def _bead_rows(self, count: int) -> csr_array:
-        """Derivatives of all bead coordinates with respect to all atom coordinates."""
-        one = kron(self._matrix, np.eye(3), format="csr")
-        return csr_array(block_diag([one] * count, format="csr"))
+        """Derivatives of all bead coordinates with respect to all atom coordinates; kept."""
+        if self._bead_rows_of is None or self._bead_rows_of[0] != count:
+            one = kron(self._matrix, np.eye(3), format="csr")
+            self._bead_rows_of = count, csr_array(kron(eye_array(count), one, format="csr"))
+        return self._bead_rows_of[1]
 
     def _bond_rows(self, directions: Floats) -> csr_array:
         """Derivatives of all lengths; ``directions`` are ``(n_molecules, n_pairs, 3)`` unit vectors."""

@@ -395,6 +395,46 @@ def test_a_frame_knows_the_one_before_it() -> None:
     assert np.abs(np.array(again) - np.array(alone)).max() < 1e-12
 
 
+def test_trajectories_side_by_side_are_those_alone() -> None:
+    model = _model(toy_topology(), temporal=True, hold_bonds=True)
+    model.interval = 2.0
+    frames = [pair.coarse for pair in toy_pairs(4, 1)]
+    together = list(model.backmap_together([frames, frames[:2], frames[1:]], n_samples=2, seed=3))
+    assert [len(group) for group in together] == [6, 6, 4, 2]
+    assert [frame.sample for frame in together[0]] == [0, 1] * 3
+    first = np.stack([frame.positions for group in together for frame in group[:2]])
+    alone = np.stack([frame.positions for frame in model.backmap(frames, n_samples=2, seed=3)])
+    assert np.abs(first - alone).max() < 1e-10
+    assert np.abs(together[0][0].positions - together[0][2].positions).max() > 1e-6
+    model.settings.max_memory = 16  # in smaller batches
+    again = [f.positions for group in model.backmap_together([frames, frames], seed=3) for f in group]
+    assert np.abs(again[0] - alone[0]).max() < 1e-10
+
+
+def test_what_does_not_move_is_learned_to_stay() -> None:
+    """Every conformation for four frames: samples that know their own past keep it, others jump."""
+    still = [
+        PairedFrames(*(dataclasses.replace(f, time=50.0 * n + k, index=4 * n + k) for f in pair))
+        for n, pair in enumerate(toy_pairs(12, 1))
+        for k in range(4)
+    ]
+    torch.manual_seed(0)
+    changes = {"atoms": 240, "rate": 1e-2, "steps": 4, "temporal": True}
+    model = Equivariant(toy_topology(), SMALL.model_copy(update=changes))
+    batch = model.training_batches(still, seed=0)
+    optimizer = model.optimizers()["network"]
+    for step in range(40):
+        optimizer.zero_grad()
+        model.training_step(batch(step), step)["total"].backward()
+        optimizer.step()
+    beads = [pair.coarse for pair in still[:16]]
+    moved = []
+    for frames in (beads, [dataclasses.replace(f, time=0.0) for f in beads]):
+        atoms = np.stack([f.positions for f in model.backmap(frames, seed=1)]).reshape(4, 4, -1, 3)
+        moved.append(np.linalg.norm(np.diff(atoms, axis=1), axis=-1).mean())
+    assert moved[0] < 0.5 * moved[1]
+
+
 def test_it_learns_one_frame() -> None:
     torch.manual_seed(0)
     model = Equivariant(toy_topology(), SMALL.model_copy(update={"atoms": 120, "rate": 5e-3}))

@@ -34,3 +34,28 @@ def test_settings_belong_to_one_backend() -> None:
 def test_a_split_that_no_system_has() -> None:
     with pytest.raises(InputError, match="split 'tset' of adp"):
         make_plan(Settings(systems=("adp",), split="tset"))
+
+
+def test_frames_of_a_simulation() -> None:
+    both = ("in_distribution", "generalisation")
+    plan = make_plan(Settings(systems=["adp"], backends=["geometric"], test_sets=both, frames=300))
+    assert [job.test_set for job in plan.jobs] == list(both)
+    assert plan.jobs[0].frames == plan.jobs[1].frames
+    assert plan.jobs[0].simulated == ()
+    assert plan.jobs[1].simulated == (range(0, 87900, 293),)
+    settings = Settings(systems=["adp"], backends=["geometric"], test_sets=both[1:], consecutive=True)
+    (job,) = make_plan(settings).jobs
+    assert sum(map(len, job.frames)) == 10_000
+    assert [part.start % 4000 for part in job.simulated] == [0, 0, 0]
+    assert {len(part) for part in job.simulated} == {3334}
+
+
+def test_a_simulation_that_there_is_none_of() -> None:
+    both = ("in_distribution", "generalisation")
+    plan = make_plan(Settings(systems=["cln"], backends=["geometric"], test_sets=both))
+    assert [job.test_set for job in plan.jobs] == ["in_distribution"]
+    assert plan.skipped[0]["test_set"] == "generalisation"
+    with pytest.raises(InputError, match="simulate-cg"):
+        make_plan(Settings(systems=["cln"], test_sets=both[1:]))
+    with pytest.raises(InputError, match="generalisation"):
+        Settings(test_sets=["generalization"])

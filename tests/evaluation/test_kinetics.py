@@ -108,12 +108,13 @@ SLOW = Landscape("tica_ca", ((0, 1, 2, 3, 4),), lag=5, centres=12, lag_time=2.5,
 @pytest.fixture(scope="module")
 def found() -> dict[str, Result]:
     evaluation = Evaluation(TOPOLOGY, landscape=SLOW, families=["kinetics"])
-    reference = walker(1)
+    reference, another = walker(1), walker(2)
     prepared = evaluation.prepare(reference)
     order = np.random.default_rng(0).permutation(len(reference))
     shuffled = [f.with_positions(reference[j].positions) for f, j in zip(reference, order, strict=True)]
     return {
-        "another": evaluation.score(prepared, walker(2)),
+        "another": evaluation.score(prepared, another),
+        "simulated": evaluation.score(prepared, another, reference=reference, simulated=True),
         "parallel": evaluation.score(prepared, walker(3, n_runs=5, samples=2), n_samples=2),
         "shuffled": evaluation.score(prepared, shuffled),
     }
@@ -130,6 +131,17 @@ def test_another_trajectory_of_the_same_process(found: dict[str, Result]) -> Non
         assert scores["kinetics/chapman_kolmogorov"].value < 0.1
         assert scores["kinetics/velocity_w1[heavy]"].value < 0.02
         assert "kinetics/velocity_w1[hydrogen]" not in scores
+
+
+def test_a_simulation_is_compared_over_its_slowest_process(found: dict[str, Result]) -> None:
+    paired, alone = found["another"].scores, found["simulated"].scores
+    assert alone["kinetics/timescale[1]"] == paired["kinetics/timescale[1]"]
+    assert "kinetics/timescale_error[1]" not in alone
+    assert "kinetics/timescale[2]" not in alone
+    if "kinetics/relative_timescale[2]" in paired:
+        assert alone["kinetics/relative_timescale[2]"] == paired["kinetics/relative_timescale[2]"]
+        assert "kinetics/relative_timescale_error[2]" in alone
+    assert alone["kinetics/bead_velocity_w1"].value < 0.02
 
 
 def test_frames_that_lost_their_order(found: dict[str, Result]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -15,13 +15,14 @@ from torch.optim import Adam, Optimizer
 
 from bmzoo.backends.backmapper import Backmapper, Capabilities, Losses
 from bmzoo.backends.equivariant.config import EquivariantConfig
-from bmzoo.backends.equivariant.data import Batch, TrainingSet, carried
+from bmzoo.backends.equivariant.data import Batch, TrainingSet
 from bmzoo.backends.equivariant.field import FlowField
 from bmzoo.backends.equivariant.flow import flow_loss, interpolate
+from bmzoo.backends.equivariant.in_time import InTime
 from bmzoo.backends.equivariant.likelihood import draw_with_density, effective_sample_size, log_weights
 from bmzoo.backends.equivariant.network import VelocityNetwork
 from bmzoo.backends.equivariant.prior import Prior
-from bmzoo.backends.equivariant.sampler import Sampler, Unit
+from bmzoo.backends.equivariant.sampler import Sampler, Unit, alike
 from bmzoo.backends.equivariant.tables import make_tables
 from bmzoo.backends.inputs import BeadReader
 from bmzoo.errors import InputError
@@ -33,8 +34,6 @@ Floats = NDArray[np.float64]
 
 AHEAD = 64
 """Frames and samples that are drawn together at most, whatever the memory."""
-GAP = 1.5
-"""A frame follows another if no more than so many usual intervals lie between them."""
 
 
 class Weighted(NamedTuple):
@@ -146,16 +145,17 @@ class Equivariant(Backmapper):
         after a gap in time, or without times, a frame is drawn as a first one.
         """
         self.network.eval()
-        read, sampler = BeadReader(self.topology), Sampler(self.field, self.prior)
         if self.settings.temporal:
-            yield from self._in_time(frames, n_samples, seed, read, sampler)
+            for drawn in self.backmap_together([frames], n_samples=n_samples, seed=seed):
+                yield from drawn
             return
+        read, sampler = BeadReader(self.topology), Sampler(self.field, self.prior)
         waiting: list[tuple[Frame, Unit]] = []
         for frame in frames:
             beads, box = read(frame), _box(frame)
             for sample in range(n_samples):
                 unit = Unit(beads, box, (seed, frame.index, sample))
-                if waiting and not _alike(waiting[0][1], unit):
+                if waiting and not alike(waiting[0][1], unit):
                     yield from _drawn(sampler, waiting)
                     waiting = []
                 waiting.append((frame.with_positions(frame.positions, sample=sample), unit))
@@ -163,6 +163,21 @@ class Equivariant(Backmapper):
                     yield from _drawn(sampler, waiting)
                     waiting = []
         yield from _drawn(sampler, waiting)
+
+    def backmap_together(
+        self, trajectories: Sequence[Iterable[Frame]], *, n_samples: int = 1, seed: int
+    ) -> Iterator[list[Frame]]:
+        """Backmaps several CG trajectories side by side, in batches as large as the memory allows.
+
+        Args:
+            trajectories: of any lengths; random numbers of the first are those of :meth:`backmap`.
+
+        Yields:
+            The next frames of all trajectories that go on, trajectory by trajectory, sample by sample.
+        """
+        self.network.eval()
+        interval = self.interval if self.settings.temporal else 0.0  # without, no frame knows another
+        yield from InTime(Sampler(self.field, self.prior), interval, n_samples, seed)(trajectories)
 
     def weighted(self, frame: Frame, *, n_samples: int, seed: int) -> Weighted:
         """Draws for one molecule without a box, with their weights in the Boltzmann distribution given its
@@ -187,25 +202,6 @@ class Equivariant(Backmapper):
         logs = log_weights(self.topology, draws)
         frames = [frame.with_positions(atoms, sample=k) for k, atoms in enumerate(draws.atoms)]
         return Weighted(frames, logs, effective_sample_size(logs))
-
-    def _in_time(
-        self, frames: Iterable[Frame], n_samples: int, seed: int, read: BeadReader, sampler: Sampler
-    ) -> Iterator[Frame]:
-        last: tuple[Frame, Floats, list[Floats]] | None = None
-        for frame in frames:
-            beads, box = read(frame), _box(frame)
-            before: list[Floats | None] = [None] * n_samples
-            if last is not None and self._follows(frame, last[0]) and last[1].shape == beads.shape:
-                before = [carried(self.tables, atoms, last[1], beads) for atoms in last[2]]
-            units = [Unit(beads, box, (seed, frame.index, k), before[k]) for k in range(n_samples)]
-            size = sampler.at_once(units[0])
-            drawn = [a for k in range(0, n_samples, size) for a in sampler.draw(units[k : k + size])]
-            last = (frame, beads, drawn)
-            for sample, atoms in enumerate(drawn):
-                yield frame.with_positions(atoms.reshape(-1, 3), sample=sample)
-
-    def _follows(self, frame: Frame, earlier: Frame) -> bool:
-        return 0 < frame.time - earlier.time <= GAP * self.interval
 
     def state(self) -> dict[str, Any]:
         """The network, the hands of hydrogens as the reference labels them, the time between frames."""
@@ -234,11 +230,6 @@ class Equivariant(Backmapper):
 
 def _box(frame: Frame) -> Floats | None:
     return None if frame.box is None else np.asarray(frame.box, dtype=np.float64)
-
-
-def _alike(one: Unit, other: Unit) -> bool:
-    """Whether two units can be drawn together."""
-    return (one.box is None) == (other.box is None) and one.beads.shape == other.beads.shape
 
 
 def _drawn(sampler: Sampler, waiting: list[tuple[Frame, Unit]]) -> Iterator[Frame]:

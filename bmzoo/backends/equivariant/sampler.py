@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,13 +36,13 @@ class Unit:
     Attributes:
         beads: ``(n_molecules, n_beads, 3)`` nm.
         box: ``(3, 3)`` nm or ``None``.
-        key: seed, frame and sample.
+        key: seed, frame and sample, and the number of the trajectory where there are several.
         previous: ``(n_molecules, n_atoms, 3)`` nm, the frame before about the present beads, or ``None``.
     """
 
     beads: Floats
     box: Floats | None
-    key: tuple[int, int, int]
+    key: tuple[int, ...]
     previous: Floats | None = None
 
 
@@ -58,6 +58,17 @@ class Sampler:
         """How many such units fit the memory; at least one."""
         pairs = self._n_atoms(unit) * n_neighbours(self.field.tables, self.config)
         return max(1, self.config.max_memory * 1_000_000 // (BYTES_OF_PAIR * pairs))
+
+    def draw_many(self, units: Sequence[Unit]) -> Iterator[Floats]:
+        """:meth:`draw` for any units, in order: as many at a time as are alike and fit the memory."""
+        waiting: list[Unit] = []
+        for unit in units:
+            if waiting and (len(waiting) >= self.at_once(unit) or not alike(waiting[0], unit)):
+                yield from self.draw(waiting)
+                waiting = []
+            waiting.append(unit)
+        if waiting:
+            yield from self.draw(waiting)
 
     @torch.no_grad()
     def draw(self, units: Sequence[Unit]) -> list[Floats]:
@@ -79,10 +90,9 @@ class Sampler:
 
         for moved in integrate(velocity, x, self.config):
             x, graph = moved, None  # neighbours are found anew after every step
-        found = [
-            atoms.double().cpu().numpy() for atoms in torch.split(x, [self._n_atoms(unit) for unit in units])
-        ]
-        return [self._finished(u, a.reshape(s.shape)) for u, a, s in zip(units, found, starts, strict=True)]
+        atoms = x.double().cpu().numpy().reshape(-1, self.field.tables.n_atoms, 3)
+        finished = self._finished(np.concatenate([unit.beads for unit in units]), atoms)
+        return np.split(finished, np.cumsum([len(unit.beads) for unit in units])[:-1])
 
     def _n_atoms(self, unit: Unit) -> int:
         return len(unit.beads) * self.field.tables.n_atoms
@@ -117,13 +127,21 @@ class Sampler:
         there = np.array([float(u.previous is not None) for u in units])
         return Previous(self.field.tensor(np.concatenate(atoms).reshape(-1, 3)), self.field.tensor(there))
 
-    def _finished(self, unit: Unit, atoms: Floats) -> Floats:
-        exact = self.field.surface.exact(atoms, unit.beads)
-        if self._constraints is None or not np.isfinite(exact).all():
+    def _finished(self, beads: Floats, atoms: Floats) -> Floats:
+        """Atoms ``(n_molecules, n_atoms, 3)`` nm put exactly on their beads, bonds held where asked."""
+        exact = self.field.surface.exact(atoms, beads)
+        whole = np.isfinite(exact).all((1, 2))
+        if self._constraints is None or not whole.any():
             return exact
-        held = self._constraints(exact, unit.beads)
+        held = exact.copy()
+        held[whole] = self._constraints(exact[whole], beads[whole])
         near = np.linalg.norm(held - exact, axis=-1).max(1) < FARTHEST
         return np.where(near[:, None, None], held, exact)
+
+
+def alike(one: Unit, other: Unit) -> bool:
+    """Whether two units can be drawn together."""
+    return (one.box is None) == (other.box is None) and one.beads.shape == other.beads.shape
 
 
 def _constraints(tables: Tables) -> BeadConstraints | None:

@@ -54,7 +54,7 @@ class TrainingSet:
     """Gives the windows of any step, from seed and step alone.
 
     Attributes:
-        template: ``(n_beads, 3)`` nm, mean beads, about the origin.
+        template: ``(n_beads, 3)`` nm, mean beads, about the origin, where none are given.
         atoms, beads: ``(n, ..., 3)`` nm, superposed on the template.
         history: ``(n, order, n_atoms, 3)`` nm, earlier atoms superposed on each frame's beads.
         known: numbers of the frames that have a whole history.
@@ -66,11 +66,17 @@ class TrainingSet:
     """
 
     def __init__(
-        self, topology: Topology, config: TemporalCVAEConfig, pairs: Iterable[PairedFrames], *, seed: int
+        self,
+        topology: Topology,
+        config: TemporalCVAEConfig,
+        pairs: Iterable[PairedFrames],
+        *,
+        seed: int,
+        template: Floats | None = None,
     ) -> None:
         self.config, self.seed = config, seed
         beads, atoms, times, name = _read(topology, pairs)
-        self.template = mean_beads(beads)
+        self.template = mean_beads(beads) if template is None else template
         fit = superpose(beads, self.template)
         self.beads, self.atoms = fit(beads).astype(np.float32), fit(atoms).astype(np.float32)
         _check_grid(config, self.atoms, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,12 +50,16 @@ class Mixture:
             model.fit(latents)
         return cls(model.weights_, model.means_, np.linalg.cholesky(model.covariances_))
 
-    def draw(self, stream: np.random.Generator) -> Floats:
-        """``(latent,)``."""
-        sums = np.cumsum(self.weights)
-        chosen = int(np.searchsorted(sums[:-1], stream.random(), side="right"))
-        normal = stream.standard_normal(self.means.shape[1])
-        return np.asarray(self.means[chosen] + self.factors[chosen] @ normal)
+    def draw(self, streams: Sequence[np.random.Generator]) -> Floats:
+        """``(n, latent)``, one from each stream."""
+        shares = np.array([stream.random() for stream in streams])
+        normal = np.stack([stream.standard_normal(self.means.shape[1]) for stream in streams])
+        chosen = np.searchsorted(np.cumsum(self.weights)[:-1], shares, side="right")
+        drawn = np.empty_like(normal)
+        for component in np.unique(chosen):
+            rows = chosen == component
+            drawn[rows] = self.means[component] + normal[rows] @ self.factors[component].T
+        return drawn
 
     def arrays(self) -> dict[str, Any]:
         """For a checkpoint."""

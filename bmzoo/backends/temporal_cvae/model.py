@@ -153,22 +153,34 @@ class TemporalCVAE(Backmapper):
             self._mixture_of = fingerprint
         return self._mixture
 
-    @torch.no_grad()
+    def latents(self, pairs: Iterable[PairedFrames]) -> tuple[Floats, NDArray[np.int64]]:
+        """Posterior means ``(n, latent)`` of frames that have a whole history, and these frames' numbers.
+
+        Raises:
+            InputError: no frames, or none that follow one another as in training.
+        """
+        seen = TrainingSet(self.topology, self.settings, pairs, seed=0, template=self._template)
+        return self._encoded(seen, seen.known)[0].numpy(), seen.known
+
     def _latents(self, training: TrainingSet) -> Floats:
         """``(n, latent)`` draws from the posteriors of reference frames."""
-        network, rows = self.network, thinned(training.known, self.settings.mixture_frames)
-        device = network.owners.device
-        generator = torch.Generator().manual_seed(0)
+        mean, deviation = self._encoded(training, thinned(training.known, self.settings.mixture_frames))
+        noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0), dtype=mean.dtype)
+        return (mean + deviation * noise).numpy()
+
+    @torch.no_grad()
+    def _encoded(self, frames: TrainingSet, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the posterior of some frames, ``(n, latent)`` each."""
+        network, device = self.network, self.network.owners.device
         found = []
         for some in np.array_split(rows, -(-len(rows) // ENCODED)):
             atoms, beads, history = (
-                torch.as_tensor(x[some], device=device)
-                for x in (training.atoms, training.beads, training.history)
+                torch.as_tensor(x[some], device=device) for x in (frames.atoms, frames.beads, frames.history)
             )
             mean, log_variance = network.encode(atoms, network.condition(beads, history))
-            noise = torch.randn(mean.shape, generator=generator).to(device)
-            found.append((mean + torch.exp(0.5 * log_variance) * noise).cpu())
-        return torch.cat(found).double().numpy()
+            found.append(torch.stack([mean, torch.exp(0.5 * log_variance)]).cpu())
+        mean, deviation = torch.cat(found, dim=1).double()
+        return mean, deviation
 
     def _sampler(self) -> Sampler:
         return Sampler(

@@ -17,7 +17,7 @@ from bmzoo.backends.temporal_cvae.seeds import SeedLibrary
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.random import random_stream
-from bmzoo.frames.superpose import Fit, superpose
+from bmzoo.frames.superpose import superpose
 
 Floats = NDArray[np.float64]
 
@@ -84,49 +84,54 @@ class Sampler:
         Raises:
             InputError: beads outside the grid.
         """
-        fits = [superpose(task.beads, self._template) for task in tasks]
-        beads = [fit(task.beads) for fit, task in zip(fits, tasks, strict=True)]
-        for task, local in zip(tasks, beads, strict=True):
-            self._check(task.frame, local)
-        history = np.concatenate([self._history(t, b, n_samples) for t, b in zip(tasks, beads, strict=True)])
+        given = np.stack([task.beads for task in tasks])
+        fit = superpose(given, self._template)
+        beads = fit(given)
+        self._check(tasks, beads)
+        history = self._history(tasks, beads, n_samples)
         keys = [(t.frame.index, sample, t.number) for t in tasks for sample in range(n_samples)]
-        latents = np.stack([self._mixture.draw(random_stream(seed, *key)) for key in keys])
-        here = np.repeat(np.stack(beads), n_samples, axis=0)
-        known = self.network.condition(self._tensor(here), self._tensor(history))
+        latents = self._mixture.draw([random_stream(seed, *key) for key in keys])
+        here, flat = np.repeat(beads, n_samples, axis=0), history.reshape(-1, *history.shape[2:])
+        known = self.network.condition(self._tensor(here), self._tensor(flat))
         drawn = self.network.decode(self._tensor(latents), known).atoms.double().cpu().numpy()
         atoms = self._hold(drawn, here).reshape(len(tasks), n_samples, -1, 3)
-        history = np.concatenate([atoms.reshape(-1, 1, *atoms.shape[2:]), history[:, :-1]], axis=1)
-        pasts = [
-            Past(task.frame.time, local, rows)
-            for task, local, rows in zip(tasks, beads, np.split(history, len(tasks)), strict=True)
-        ]
-        return [_undone(fit, x) for fit, x in zip(fits, atoms, strict=True)], pasts
+        history = np.concatenate([atoms[:, :, None], history[:, :, :-1]], axis=2)
+        pasts = [Past(t.frame.time, b, rows) for t, b, rows in zip(tasks, beads, history, strict=True)]
+        away = fit.rotation.swapaxes(-1, -2)[:, None]
+        return list((atoms - fit.translation[:, None, None]) @ away), pasts
 
-    def _history(self, task: Task, beads: Floats, n_samples: int) -> Floats:
-        """``(n_samples, order, n_atoms, 3)`` nm, superposed on the present beads."""
-        past = task.past
-        if past is not None and 0 < task.frame.time - past.time <= self.config.gap * self._interval:
-            fit = superpose(past.beads, beads)
-            return np.asarray(past.history @ fit.rotation + fit.translation)
-        if self._seeds is not None:
-            seed = self._seeds.nearest(beads)
-        else:
-            seed = np.repeat(beads[None, self._owners], self.config.order, axis=0)
-        return np.repeat(seed[None], n_samples, axis=0)
+    def _history(self, tasks: Sequence[Task], beads: Floats, n_samples: int) -> Floats:
+        """``(n_tasks, n_samples, order, n_atoms, 3)`` nm, superposed on the present beads."""
+        found = np.empty((len(tasks), n_samples, self.config.order, len(self._owners), 3))
+        going, pasts = [], []
+        for place, task in enumerate(tasks):
+            if task.past is not None and self._follows(task, task.past):
+                going.append(place)
+                pasts.append(task.past)
+            elif self._seeds is not None:
+                found[place] = self._seeds.nearest(beads[place])
+            else:
+                found[place] = beads[place, self._owners]
+        if going:
+            fit = superpose(np.stack([past.beads for past in pasts]), beads[going])
+            before = np.stack([past.history for past in pasts])
+            moved = before @ fit.rotation[:, None, None] + fit.translation[:, None, None, None]
+            found[going] = moved
+        return found
 
-    def _check(self, frame: Frame, beads: Floats) -> None:
-        far = np.abs(beads).max()
-        if far >= self.config.edge / 2:
+    def _follows(self, task: Task, past: Past) -> bool:
+        return 0 < task.frame.time - past.time <= self.config.gap * self._interval
+
+    def _check(self, tasks: Sequence[Task], beads: Floats) -> None:
+        far = np.abs(beads).max((1, 2))
+        worst = int(far.argmax())
+        if far[worst] >= self.config.edge / 2:
+            frame = tasks[worst].frame
             raise InputError(
                 f"{frame.name or f'frame {frame.index}'} does not fit the grid of these weights: a bead is "
-                f"{far:.2f} nm from the middle, and the edge is {self.config.edge} nm; train with a larger "
-                "'edge'"
+                f"{far[worst]:.2f} nm from the middle, and the edge is {self.config.edge} nm; train with a "
+                "larger 'edge'"
             )
 
     def _tensor(self, array: Floats) -> torch.Tensor:
         return torch.as_tensor(array, dtype=torch.float32, device=self.network.owners.device)
-
-
-def _undone(fit: Fit, points: Floats) -> Floats:
-    """Superposed points back to where they came from."""
-    return np.asarray((points - fit.translation) @ fit.rotation.T)
