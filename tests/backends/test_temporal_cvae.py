@@ -15,6 +15,7 @@ from bmzoo.backends.temporal_cvae.config import TemporalCVAEConfig
 from bmzoo.backends.temporal_cvae.data import TrainingSet
 from bmzoo.backends.temporal_cvae.guess import fit_guess
 from bmzoo.backends.temporal_cvae.holding import Holder, bead_spread
+from bmzoo.backends.temporal_cvae.latent_flow import LatentFlow
 from bmzoo.backends.temporal_cvae.losses import divergence
 from bmzoo.backends.temporal_cvae.mixture import Mixture
 from bmzoo.backends.temporal_cvae.model import TemporalCVAE
@@ -49,6 +50,7 @@ class TestTemporalCVAEAsPublished(BackendConformance):
         "unroll": 1,
         "beta_schedule": "cyclic",
         "hold_beads": False,
+        "prior": "mixture",
     }
     repeats = 1e-5
 
@@ -149,6 +151,29 @@ def test_mixture_draws_what_it_was_fitted_to() -> None:
     assert np.allclose(np.cov(drawn.T), np.cov(data.T), atol=0.8)
     assert (np.abs(drawn[:, 0]) > 2).mean() > 0.99
     assert len(Mixture.fitted(data[:12], 10).weights) == 1
+
+
+def test_the_flow_learns_what_the_latent_has_to_do_with_the_condition() -> None:
+    """Two branches, on the side that the condition says: no single Gaussian, and another one everywhere."""
+    torch.manual_seed(0)
+    flow = LatentFlow(1, 2, 32)
+    optimizer = torch.optim.Adam(flow.parameters(), 5e-3)
+
+    def draw(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        seen = torch.rand(n, 1) * 2 - 1
+        branch = torch.where(torch.rand(n, 1) < 0.5, 1.0, -1.0)
+        return torch.cat([2 * seen, branch], 1) + 0.05 * torch.randn(n, 2), seen
+
+    for _ in range(400):
+        optimizer.zero_grad()
+        flow.loss(*draw(128)).backward()
+        optimizer.step()
+    known, seen = draw(1000)
+    with torch.no_grad():
+        found = flow.draw(torch.randn(1000, 2), seen, 16)
+    assert (found - known)[:, 0].abs().mean() < 0.25
+    assert 0.4 < (found[:, 1] > 0).float().mean() < 0.6
+    assert (found[:, 1].abs() - 1).abs().mean() < 0.25
 
 
 def test_the_seed_is_the_past_of_the_frame_with_the_nearest_beads() -> None:

@@ -86,6 +86,12 @@ class TemporalCVAEConfig(BaseModel):
     beta_cycles: int = Field(4, ge=1, description="cycles; afterwards the weight stays where it is")
 
     # drawing frames
+    prior: Literal["flow", "mixture"] = Field(
+        "flow",
+        description="what latents are drawn from: a flow that is trained beside, given beads and earlier "
+        "atoms; or, as published, a mixture of Gaussians that knows neither",
+    )
+    prior_steps: int = Field(8, ge=1, le=1000, description="of the flow's integrator")
     components: int = Field(10, ge=1, le=100, description="Gaussians fitted to the latents of the reference")
     mixture_frames: int = Field(4_000, ge=1, description="reference frames that they are fitted to")
     seeds: int = Field(

@@ -15,6 +15,9 @@ from bmzoo.molecules.topology import Topology
 from bmzoo.representations.energies import Energies
 from bmzoo.representations.interactions import lengths
 
+PRIOR = 0.01
+"""Weight of the prior's loss, whose gradients reach the prior alone: so small that clipping spares the rest.
+"""
 ROOM_TEMPERATURE = 300.0
 """K, where none is given."""
 
@@ -90,6 +93,7 @@ class LossTerms:
             "local": config.local_weight,
             "energy": energy_weight(step, config),
             "kl": beta(step, config) * self._kl_scale,
+            "prior": PRIOR,
         }
         return torch.stack([weights[name] * term for name, term in terms.items() if name in weights]).sum()
 

@@ -93,7 +93,10 @@ class TemporalCVAE(Backmapper):
             latent = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
             decoded = self.network.decode(latent, known)
             terms = self._losses(self.network, decoded, atoms[:, k], beads[:, k], step)
-            found.append({**terms, "kl": divergence(mean, log_variance).mean()})
+            terms["kl"] = divergence(mean, log_variance).mean()
+            if self.network.prior is not None:
+                terms["prior"] = self.network.prior.loss(latent.detach(), known.seen.detach())
+            found.append(terms)
             history = torch.cat([decoded.atoms.unsqueeze(1), history[:, :-1]], 1)
         means = {name: torch.stack([terms[name] for terms in found]).mean() for name in found[0]}
         return {"total": self._losses.total(means, step), **{k: v.detach() for k, v in means.items()}}
@@ -143,7 +146,7 @@ class TemporalCVAE(Backmapper):
             ]
 
     def mixture(self) -> Mixture:
-        """The prior of the latents for the network as it is; fitted anew where it has moved since."""
+        """What the prior 'mixture' draws latents from; fitted anew where the network has moved since."""
         training = self._training
         if training is None:
             return self._mixture or Mixture.normal(self.settings.latent)
@@ -188,15 +191,16 @@ class TemporalCVAE(Backmapper):
             self.settings,
             self._holder,
             self._template,
-            self.mixture(),
+            self.mixture() if self.network.prior is None else None,
             self._seeds,
             self.interval,
         )
 
     def state(self) -> dict[str, Any]:
-        """The network, the mixture, the template, the seeds, and the time between frames."""
+        """The network, the mixture if there is one, the template, the seeds, and the time between frames."""
         found: dict[str, Any] = {f"network.{k}": v.detach() for k, v in self.network.state_dict().items()}
-        found |= {f"mixture.{name}": values for name, values in self.mixture().arrays().items()}
+        if self.network.prior is None:
+            found |= {f"mixture.{name}": values for name, values in self.mixture().arrays().items()}
         if self._seeds is not None:
             found |= {"seeds.beads": self._seeds.beads, "seeds.history": self._seeds.history}
         return {**found, "template": self._template, "interval": np.array(self.interval)}
@@ -206,7 +210,7 @@ class TemporalCVAE(Backmapper):
         try:
             weights = {name: torch.as_tensor(value) for name, value in _below("network", arrays).items()}
             self.network.load_state_dict(weights)
-            mixture = Mixture(**_below("mixture", arrays))
+            mixture = Mixture(**_below("mixture", arrays)) if self.network.prior is None else None
             template, interval = arrays["template"].astype(np.float64), float(arrays["interval"].item())
         except (RuntimeError, KeyError, TypeError) as error:
             raise InputError(

@@ -11,25 +11,15 @@ from torch.nn.functional import leaky_relu
 from bmzoo.backends.temporal_cvae.config import TemporalCVAEConfig
 from bmzoo.backends.temporal_cvae.guess import on_owners
 from bmzoo.backends.temporal_cvae.holding import bead_spread
+from bmzoo.backends.temporal_cvae.latent_flow import LatentFlow
+from bmzoo.backends.temporal_cvae.layers import SLOPE, Residual
 from bmzoo.molecules.topology import Topology
 from bmzoo.representations.voxels import Grid
 
 LENGTH = 0.1
 """nm; coordinates are of this size inside the networks."""
-SLOPE = 0.1
 MOST = 6.0
 """Of the logarithm of the posterior's variance."""
-
-
-class Residual(nn.Module):
-    """Two layers around which the input goes."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.one, self.two = nn.Linear(width, width), nn.Linear(width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.two(leaky_relu(self.one(leaky_relu(x, SLOPE)), SLOPE))
 
 
 class ResidualConv(nn.Module):
@@ -102,12 +92,14 @@ class Condition(NamedTuple):
 
     Attributes:
         voxels: ``(batch, n_beads + order * n_atoms, cells, cells, cells)``.
-        numbers: ``(batch, k)``, the coordinates; k is zero without them.
+        seen: ``(batch, k)``, the coordinates, in ``LENGTH``.
+        numbers: the same, or ``(batch, 0)`` where networks see voxels only.
         beads: ``(batch, n_beads, 3)`` nm.
         guess: ``(batch, n_atoms, 3)`` nm.
     """
 
     voxels: Tensor
+    seen: Tensor
     numbers: Tensor
     beads: Tensor
     guess: Tensor
@@ -161,15 +153,20 @@ class CVAE(nn.Module):
             self.decoder = DensityDecoder(channels, n_atoms, config)
         else:
             self.decoder = CoordinateDecoder(channels, numbers * channels, n_atoms, config)
+        self.prior = (
+            LatentFlow(3 * channels, config.latent, config.hidden) if config.prior == "flow" else None
+        )
 
     def condition(self, beads: Tensor, history: Tensor) -> Condition:
         """From ``(batch, n_beads, 3)`` and ``(batch, order, n_atoms, 3)`` nm."""
         flat = torch.cat([beads.flatten(1), history.flatten(1)], 1)
         guess = torch.addmm(self.constants, flat, self.factors.T).reshape(len(flat), -1, 3)
         around = history - beads[:, self.owners].unsqueeze(1)
+        seen = torch.cat([beads.flatten(1), around.flatten(1)], 1) / LENGTH
         return Condition(
             voxels=self.grid.separate(torch.cat([beads, history.flatten(1, 2)], 1)),
-            numbers=self._numbers(beads, around),
+            seen=seen,
+            numbers=seen if self.config.coordinates else seen[:, :0],
             beads=beads,
             guess=guess,
         )
@@ -177,7 +174,9 @@ class CVAE(nn.Module):
     def encode(self, atoms: Tensor, known: Condition) -> tuple[Tensor, Tensor]:
         """Mean and logarithm of the variance of the latent, ``(batch, latent)`` each."""
         voxels = torch.cat([self.grid.separate(atoms), known.voxels], 1)
-        numbers = torch.cat([self._numbers(atoms - known.guess), known.numbers], 1)
+        numbers = known.numbers
+        if self.config.coordinates:
+            numbers = torch.cat([(atoms - known.guess).flatten(1) / LENGTH, numbers], 1)
         mean, log_variance = self.posterior(self.encoder(voxels, numbers)).chunk(2, 1)
         return mean, log_variance.clamp(-2 * MOST, MOST)
 
@@ -192,8 +191,3 @@ class CVAE(nn.Module):
         if not isinstance(self.decoder, DensityDecoder):
             densities = self.grid.separate(atoms)
         return Decoded(atoms, free, densities)
-
-    def _numbers(self, *positions: Tensor) -> Tensor:
-        if not self.config.coordinates:
-            return positions[0].new_zeros(len(positions[0]), 0)
-        return torch.cat([x.flatten(1) for x in positions], 1) / LENGTH

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bmzoo.backends.temporal_cvae.config import TemporalCVAEConfig
 from bmzoo.backends.temporal_cvae.holding import Holder
 from bmzoo.backends.temporal_cvae.mixture import Mixture
-from bmzoo.backends.temporal_cvae.network import CVAE
+from bmzoo.backends.temporal_cvae.network import CVAE, Condition
 from bmzoo.backends.temporal_cvae.seeds import SeedLibrary
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame
@@ -58,6 +58,7 @@ class Sampler:
 
     Args:
         template: ``(n_beads, 3)`` nm, on which frames are superposed.
+        mixture: what latents are drawn from, where the network has no prior of its own.
         seeds: ``None`` without training: a trajectory then begins with atoms on their owner beads.
         interval: ps between frames that follow one another.
     """
@@ -68,7 +69,7 @@ class Sampler:
         config: TemporalCVAEConfig,
         holder: Holder,
         template: Floats,
-        mixture: Mixture,
+        mixture: Mixture | None,
         seeds: SeedLibrary | None,
         interval: float,
     ) -> None:
@@ -90,15 +91,24 @@ class Sampler:
         self._check(tasks, beads)
         history = self._history(tasks, beads, n_samples)
         keys = [(t.frame.index, sample, t.number) for t in tasks for sample in range(n_samples)]
-        latents = self._mixture.draw([random_stream(seed, *key) for key in keys])
+        streams = [random_stream(seed, *key) for key in keys]
         here, flat = np.repeat(beads, n_samples, axis=0), history.reshape(-1, *history.shape[2:])
         known = self.network.condition(self._tensor(here), self._tensor(flat))
-        drawn = self.network.decode(self._tensor(latents), known).atoms.double().cpu().numpy()
+        drawn = self.network.decode(self._latents(streams, known), known).atoms.double().cpu().numpy()
         atoms = self._hold(drawn, here).reshape(len(tasks), n_samples, -1, 3)
         history = np.concatenate([atoms[:, :, None], history[:, :, :-1]], axis=2)
         pasts = [Past(t.frame.time, b, rows) for t, b, rows in zip(tasks, beads, history, strict=True)]
         away = fit.rotation.swapaxes(-1, -2)[:, None]
         return list((atoms - fit.translation[:, None, None]) @ away), pasts
+
+    def _latents(self, streams: Sequence[np.random.Generator], known: Condition) -> torch.Tensor:
+        """``(n, latent)``, one from each stream."""
+        prior = self.network.prior
+        if prior is None:
+            assert self._mixture is not None
+            return self._tensor(self._mixture.draw(streams))
+        noise = self._tensor(np.stack([stream.standard_normal(prior.latent) for stream in streams]))
+        return prior.draw(noise, known.seen, self.config.prior_steps)
 
     def _history(self, tasks: Sequence[Task], beads: Floats, n_samples: int) -> Floats:
         """``(n_tasks, n_samples, order, n_atoms, 3)`` nm, superposed on the present beads."""
