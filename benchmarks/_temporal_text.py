@@ -17,7 +17,7 @@ GENERAL = {
     "C(t) methyl": ("kinetics/autocorrelation[methyl]",),
     "C(t) side chains": ("kinetics/autocorrelation[side_chain]",),
 }
-VELOCITIES = ("kinetics/velocity_w1", "kinetics/internal_velocity_w1", "kinetics/bead_velocity_w1")
+VELOCITIES = ("velocity_w1", "internal_velocity_w1", "internal_bead_velocity_w1")
 
 Row = Mapping[str, Any]
 
@@ -42,13 +42,13 @@ def _experiments(found: dict[str, Any]) -> list[str]:
 
 def _general(rows: Sequence[Row]) -> str:
     known = {label: keys for label, keys in GENERAL.items() if any(_score(r, *keys) for r in rows)}
-    header = ["test set", "", "frames", "E W1 / sd", *known, "frames/s"]
+    header = ["test set", "", "frames", "E W1 / sd", *known, "frames/s", "frames/CPU s"]
     cells = []
     for r in rows:
         energy = _score(r, "energetics/total_w1")
         scores = [_cell(_score(r, *keys)) for keys in known.values()]
-        speed = f"{r['n_frames'] / r['seconds']:.3g}"
-        cells.append([*_name(r), f"{r['n_frames']:,}", _cell(energy, r["energy_sd"] or 1.0), *scores, speed])
+        speed = [f"{r['n_frames'] / r[key]:.3g}" for key in ("seconds", "cpu_seconds")]
+        cells.append([*_name(r), f"{r['n_frames']:,}", _cell(energy, r["energy_sd"] or 1.0), *scores, *speed])
     return table(header, cells)
 
 
@@ -56,17 +56,17 @@ def _velocities(rows: Sequence[Row]) -> str:
     """W1 and its share of the first row's of the same test set."""
     header = ["test set", ""]
     for what in ("velocity", "internal velocity"):
-        header += [f"{what} W1 nm/ps", f"of {rows[0]['name']}'s"]
-    header.append("beads' own velocity W1")
+        header += [f"{what} W1 nm/ps", f"over that of {rows[0]['name']}"]
+    header.append("internal velocity W1 of the beads")
     cells = []
     for r in rows:
         base = next(other for other in rows if other["test_set"] == r["test_set"])
         line = [*_name(r)]
         for key in VELOCITIES[:2]:
-            one, other = _score(r, key), _score(base, key)
+            one, other = _score(r, f"kinetics/{key}"), _score(base, f"kinetics/{key}")
             share = "-" if one is None or not other else f"{one['value'] / other['value']:.2f}"
             line += [_cell(one), share]
-        cells.append([*line, _cell(_score(r, VELOCITIES[2]))])
+        cells.append([*line, _cell(_score(r, f"kinetics/{VELOCITIES[2]}"))])
     return table(header, cells)
 
 

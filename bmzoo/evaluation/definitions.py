@@ -209,13 +209,14 @@ DEFINITIONS = (
     ),
     Definition(
         "velocities",
-        r"kinetics/(internal_|bead_)?velocity_w1",
+        r"kinetics/(internal_)?(bead_)?velocity_w1",
         "`kinetics/velocity_w1`, `[heavy]`, `[hydrogen]`",
         (
             "displacement of every atom between successive frames over their interval, nm/ps; "
             "Wasserstein-1. `kinetics/internal_velocity_w1`: the same after superposing the earlier "
             "molecule on the later one by its heavy atoms, without the motion of whole molecules, which "
-            "the beads give away. `kinetics/bead_velocity_w1`: the same of the beads that the atoms give"
+            "the beads give away. `kinetics/bead_velocity_w1`, `internal_bead_velocity_w1`: the same of the "
+            "beads that the atoms give"
         ),
     ),
     Definition(

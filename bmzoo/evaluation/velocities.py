@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 # Displacements in nm, sixty bins a decade: from a femtosecond's to half a box's.
 EXPONENTS = np.linspace(-4.0, 1.0, 301)
 KINDS = ("heavy", "hydrogen")
+OF_ATOMS = ("velocity", "internal_velocity")
+OF_BEADS = ("bead_velocity", "internal_bead_velocity")
 
 
 class Velocities(Metric):
@@ -31,9 +33,9 @@ class Velocities(Metric):
     Wasserstein-1 in nm/ps, of all atoms and of heavy atoms and hydrogens on their own. ``velocity`` is
     the displacement as it is, ``internal_velocity`` what is left of it when the earlier molecule is
     superposed on the later one by its heavy atoms: beads give the motion of whole molecules away, and
-    where that is fast it hides what a method does inside them. ``bead_velocity`` is the displacement of
-    the beads that the atoms give: what was given of the motion. All samples count: each is a trajectory
-    (Shmilovich et al., J. Phys. Chem. A 126, 9124, 2022).
+    where that is fast it hides what a method does inside them. ``bead_velocity`` and
+    ``internal_bead_velocity`` are the same of the beads that the atoms give: what was given of the
+    motion. All samples count: each is a trajectory (Shmilovich et al., J. Phys. Chem. A 126, 9124, 2022).
     """
 
     family = "kinetics"
@@ -43,16 +45,18 @@ class Velocities(Metric):
         self.matrix = context.topology.mapping.matrix.toarray()
 
     def rules(self) -> Mapping[str, Rule]:
-        return {**TIMING, **dict.fromkeys(("velocity", "internal_velocity", "bead_velocity"), total)}
+        return {**TIMING, **dict.fromkeys((*OF_ATOMS, *OF_BEADS), total)}
 
     def observe(self, batch: Batch) -> Mapping[str, Any]:
         moved = displacements(batch)
         inside = internal(batch.samples[:, batch.follows], moved, ~self.context.topology.graph.is_hydrogen)
         hydrogen = self.context.topology.graph.is_hydrogen.astype(np.int64)
-        found = {"velocity": moved, "internal_velocity": inside}
-        counts = {name: _count(batch, part, hydrogen, len(KINDS)) for name, part in found.items()}
-        given = np.einsum("ba,...ax->...bx", self.matrix, moved)
-        counts["bead_velocity"] = _count(batch, given, np.zeros(len(self.matrix), dtype=np.int64), 1)
+        alike = np.zeros(len(self.matrix), dtype=np.int64)
+        counts = {}
+        for of_atoms, of_beads, part in zip(OF_ATOMS, OF_BEADS, (moved, inside), strict=True):
+            counts[of_atoms] = _count(batch, part, hydrogen, len(KINDS))
+            given = np.einsum("ba,...ax->...bx", self.matrix, part)
+            counts[of_beads] = _count(batch, given, alike, 1)
         return {**timing(batch), **counts}
 
     def conclude(self, reference: Blocks, generated: Blocks) -> Outcome:
@@ -63,11 +67,12 @@ class Velocities(Metric):
             return outcome
         edges = 10**EXPONENTS / interval_of(reference)
         kinds = (*(f"[{kind}]" for kind in KINDS), "")
-        for name in ("velocity", "internal_velocity"):
+        for name in OF_ATOMS:
             ref, gen = (_with_all(side.stack(name)) for side in (reference, generated))
             self._compare(outcome, name, edges, ref, gen, kinds)
-        ref, gen = (side.stack("bead_velocity") for side in (reference, generated))
-        self._compare(outcome, "bead_velocity", edges, ref, gen, ("",))
+        for name in OF_BEADS:
+            ref, gen = (side.stack(name) for side in (reference, generated))
+            self._compare(outcome, name, edges, ref, gen, ("",))
         return outcome
 
     def _compare(
