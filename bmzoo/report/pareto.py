@@ -14,8 +14,8 @@ from bmzoo.simulation.refine import RefineSettings
 AUC = "detectability/c2st_auc"
 WIDTH, HEIGHT = 420, 280
 LEFT, RIGHT, TOP, BOTTOM = 42, 16, 26, 44
-LETTER, POINT = 6.6, 6.0
-"""Pixels: width of a letter of a name, half the size of a point."""
+LETTER, LINE, POINT = 6.6, 12.0, 6.0
+"""Pixels: width of a letter of a name, height of a line, half the size of a point."""
 
 
 def draw_pareto(part: Part, clock: str = "seconds a frame") -> Drawing | None:
@@ -95,17 +95,14 @@ def _draw_durations(
 def _draw_names(drawing: Drawing, entries: Sequence[Entry], places: dict[int, tuple[float, float]]) -> None:
     """The backend's name above its raw point, pushed up until it hides neither a name nor a point."""
     named = {e.row.backend: e for e in reversed(entries)}
-    taken: list[tuple[float, float, float]] = []
+    # Middle, half the width, and the heights of a name's baseline that would hide it.
+    taken = [(x, POINT, y - 1.5 * POINT, y + 2.5 * POINT) for x, y in places.values()]
     for entry in sorted(named.values(), key=lambda e: -places[id(e)][1]):
         px, py = places[id(entry)]
         half = LETTER * len(entry.row.backend) / 2
         middle = min(max(px, LEFT + half), WIDTH - RIGHT - half)
-        points = [(x, y, POINT) for x, y in places.values() if (x, y) != (px, py)]
         y = py - 10
-        while any(
-            abs(middle - other) < half + width and -POINT < y - ty < 2 * POINT
-            for other, ty, width in (*taken, *points)
-        ):
+        while any(abs(middle - x) < half + width and low < y < high for x, width, low, high in taken):
             y -= 3
-        taken.append((middle, y, half))
+        taken.append((middle, half, y - LINE, y + LINE))
         drawing.text(middle, y, entry.row.backend, f"halo f{entry.color}", "middle")

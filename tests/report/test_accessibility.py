@@ -57,7 +57,7 @@ return [shown.length, wrong];
 
 SMALL = """
 const wrong = [];
-for (const element of document.querySelectorAll('button, select, input, summary, th > a, figcaption a')) {
+for (const element of document.querySelectorAll('button, select, input, summary, a[href^="#def"]')) {
   if (!element.checkVisibility()) continue;
   const around = element.closest('label') || element, { width, height } = around.getBoundingClientRect();
   if (Math.min(width, height) < 23.9) wrong.push(`${element.outerHTML.slice(0, 90)} ${width} x ${height}`);
