@@ -141,22 +141,23 @@ def _kinetics(part: Part, velocities: list[Subject]) -> Group:
 
 
 def _panel(part: Part, panel: Panel) -> Figure:
-    entries = [(e, e.row.scores.get(panel.score)) for e in part.entries]
-    floor = next((s["floor"] for _, s in entries if s), None)
-    name = "reference" if panel.logarithmic else "difference, floor"
-    said = [f"{e.label} {_with_error(s)}" for e, s in entries if s]
+    scored = [(e, s) for e in part.entries if (s := e.row.scores.get(panel.score))]
+    first = "does not outlive the lag time of the model"
+    if scored:
+        name = "reference" if panel.logarithmic else "difference, floor"
+        first = f"{name} {short(scored[0][1]['floor'], 2)}"
+    said = [first, *(f"{e.label} {_with_error(s)}" for e, s in scored)]
     chips = [
         f'<span class="chip row" {filterable(e)}>{swatch(e)}{escape(f"{e.name} {_with_error(s)}")}</span>'
-        for e, s in entries
-        if s
+        for e, s in scored
     ]
     return Figure(
         f"{part.key}/{_file(panel.score)}",
         panel.title,
         draw_panel(panel, part.entries),
         panel.score,
-        f"{panel.axes[1]} over {panel.axes[0]}; {name} {short(floor, 2)}; {'; '.join(said)}",
-        f'<span class="chip">{name} {short(floor, 2)}</span>' + "".join(chips),
+        f"{panel.axes[1]} over {panel.axes[0]}; {'; '.join(said)}",
+        f'<span class="chip">{first}</span>' + "".join(chips),
     )
 
 

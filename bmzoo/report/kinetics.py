@@ -137,7 +137,7 @@ def _draw_lag_time(drawing: Drawing, x: Scale, y: Scale) -> None:
     if ends[0] < ends[1]:
         (x0, x1), (y0, y1) = ([float(scale(end)) for end in ends] for scale in (x, y))
         drawing.path(f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}", "rule")
-        drawing.text(x1 - 4, y1 + 14, "lag time", "name", "end")
+        drawing.text((x0 + x1) / 2 + 8, (y0 + y1) / 2 + 16, "lag time", "halo tick")
 
 
 def _range(found: Sequence[Floats], logarithmic: bool) -> tuple[float, float]:
@@ -151,8 +151,8 @@ def _range(found: Sequence[Floats], logarithmic: bool) -> tuple[float, float]:
 
 
 def _points(x: Scale, y: Scale, at: Floats, values: Floats) -> list[str]:
-    """Places of what is known and inside the axes."""
-    values = np.clip(values, y.low, None) if y.log else values
+    """Places of what is known, moved to the edge of the axes where it lies beyond."""
+    values = np.clip(values, y.low, y.high)
     known = np.isfinite(values)
     return [f"{a:.1f} {b:.1f}" for a, b in zip(x(at[known]), y(values[known]), strict=True)]
 

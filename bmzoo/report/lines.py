@@ -43,7 +43,8 @@ NAMES = {
     "internal_velocity": "internal velocity",
     "bead_velocity": "velocity of the beads",
 }
-CLASSES = {"heavy": "of heavy atoms", "hydrogen": "of hydrogens"}
+CLASSES = {"": "of all atoms", "heavy": "of heavy atoms", "hydrogen": "of hydrogens"}
+"""Of velocities."""
 JOINED = 3
 """Bins of a logarithmic histogram that are drawn as one."""
 
@@ -86,7 +87,9 @@ class Subject:
     def title(self) -> str:
         name = NAMES.get(self.observable, self.observable.replace("_", " "))
         name = name if self.family != "energetics" or "energy" in name else f"{name} energy"
-        return f"{name} {CLASSES.get(self.classes, self.classes)}".strip()
+        if self.logarithmic and self.observable != "bead_velocity":
+            return f"{name} {CLASSES[self.classes]}"
+        return f"{name} {self.classes}".strip()
 
     @property
     def axis(self) -> str:

@@ -78,6 +78,14 @@ def test_a_group_with_a_figure_for_each(part: Part) -> None:
     assert "W1 floor" in group.figures[2].chips
 
 
+def test_a_process_without_a_score_says_why(part: Part) -> None:
+    for entry in part.entries:
+        entry.row.scores.pop("kinetics/timescale[2]", None)
+    figure = groups(part)[0].figures[1]
+    assert "does not outlive the lag time" in figure.chips
+    assert "data-refine" not in figure.chips
+
+
 def test_lines_end_where_nothing_is_known(part: Part) -> None:
     found = [entry.histograms for entry in part.entries]
     first, second = timescales(found)
