@@ -67,7 +67,7 @@ def timescales(found: Sequence[Histograms]) -> list[Panel]:
             return Line(entry["edges"], entry[side][:, k], entry[f"{side}_stderr"][:, k])
 
         reference = line(known[0], "reference")
-        error = np.nan_to_num(reference.error)
+        error = np.nan_to_num(known[0]["reference_stderr"][:, k])
         band = np.stack([reference.y - error, reference.y + error])
         rows = [line(h[TIMESCALES], "generated") if TIMESCALES in h else None for h in found]
         score, axes = f"kinetics/timescale[{k + 1}]", ("lag time / ps", "implied timescale / ps")
@@ -128,7 +128,8 @@ def _draw_row(drawing: Drawing, entry: Entry, line: Line, x: Scale, y: Scale) ->
                 middle = f"M{float(x(at)):.1f} {min(low, y.start):.1f}V{max(high, y.end):.1f}"
                 drawing.path(middle, f"line s{entry.color}")
         for point in points:
-            drawing.add(mark(entry, *map(float, point.split()), 3.0))
+            px, py = map(float, point.split())
+            drawing.add(mark(entry, px, py, 3.0))
 
 
 def _draw_lag_time(drawing: Drawing, x: Scale, y: Scale) -> None:
