@@ -40,9 +40,10 @@ def draw_pareto(part: Part, clock: str = "seconds a frame") -> Drawing | None:
     places = {id(e): (float(x(s)), float(y(v))) for e, s, v in zip(entries, seconds, values, strict=True)}
     drawing.path(_front([places[id(e)] for e in entries], WIDTH - RIGHT), "front")
     _draw_links(drawing, entries, places)
+    # A text's halo would hide points that were drawn before it.
+    _draw_durations(drawing, entries, places)
     for entry in entries:
         _draw_point(drawing, entry, *places[id(entry)], y)
-    _draw_durations(drawing, entries, places)
     _draw_names(drawing, entries, places)
     drawing.x_axis(x, HEIGHT - BOTTOM, clock)
     return drawing
@@ -84,12 +85,14 @@ def _draw_point(drawing: Drawing, entry: Entry, px: float, py: float, y: Scale) 
 def _draw_durations(
     drawing: Drawing, entries: Sequence[Entry], places: dict[int, tuple[float, float]]
 ) -> None:
-    """Picoseconds below the points of a backend that was thermalised for several."""
+    """Picoseconds beside the points of a backend that was thermalised for several."""
     thermalised = [e for e in entries if _settings(e).kind == "thermalise"]
     for entry in thermalised:
         if sum(e.row.backend == entry.row.backend for e in thermalised) > 1 or ":" in entry.row.refine:
             px, py = places[id(entry)]
-            drawing.text(px, py + 18, f"{_settings(entry).duration:g} ps", "halo tick", "middle")
+            left = px > WIDTH - RIGHT - 50
+            said = f"{_settings(entry).duration:g} ps"
+            drawing.text(px + (-8 if left else 8), py - 6, said, "halo tick", "end" if left else "start")
 
 
 def _draw_names(drawing: Drawing, entries: Sequence[Entry], places: dict[int, tuple[float, float]]) -> None:
