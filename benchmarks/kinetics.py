@@ -31,6 +31,8 @@ from bmzoo.evaluation.evaluate import Evaluation, Result
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.trajectory import read_frames
 from bmzoo.frames.whole import whole_molecules
+from bmzoo.report import kinetics
+from bmzoo.report.lines import Subject, make_curves
 from bmzoo.systems import load_system
 from bmzoo.systems.system import System
 
@@ -57,56 +59,36 @@ def generated_frames(system: System, paths: Sequence[Path]) -> Iterator[Frame]:
         )
 
 
-def timescales(found: Found) -> list[figures.Panel]:
-    entries = {name: r.histograms["kinetics/timescales"] for name, r in found.items()}
-    first = next(iter(entries.values()))
+def over_time(found: Found, panels: Sequence[kinetics.Panel]) -> list[figures.Panel]:
+    """What the report draws, with the reference's errors or halves as a band."""
     shown = []
-    for k in range(first["reference"].shape[1]):
-        lines: Lines = {
-            "reference": [(first["edges"], first["reference"][:, k], first["reference_stderr"][:, k])]
-        }
-        for name, e in entries.items():
-            lines[name] = [(e["edges"], e["generated"][:, k], e["generated_stderr"][:, k])]
-        shown.append(figures.Panel(f"timescale {k + 1}, ps", "lag time, ps", lines, "log-log", diagonal=True))
+    for panel in panels:
+        reference = panel.reference.x, panel.reference.y, panel.reference.error
+        if panel.band is not None:
+            reference = panel.reference.x, panel.band.mean(axis=0), np.ptp(panel.band, axis=0) / 2
+        lines: Lines = {"reference": [reference]}
+        for name, row in zip(found, panel.rows, strict=True):
+            lines[name] = [] if row is None else [(row.x, row.y, row.error)]
+        scale = "log-log" if panel.logarithmic else "linear-linear"
+        shown.append(figures.Panel(panel.title, panel.axes[0], lines, scale, diagonal=panel.logarithmic))
     return shown
 
 
 def velocities(found: Found) -> list[figures.Panel]:
-    return [
-        figures.Panel(f"{title}{extra}", "nm/ps", _histograms(found, f"kinetics/{name}{kind}"), "log-linear")
-        for name, extra in (("velocity", ""), ("internal_velocity", ", superposed"))
-        for kind, title in (("[heavy]", "heavy atoms"), ("[hydrogen]", "hydrogens"))
-        if _known(found, f"kinetics/{name}{kind}")
-    ]
-
-
-def _histograms(found: Found, key: str) -> Lines:
-    """Densities over the logarithm, in which all bins are equally wide."""
-    lines: Lines = {}
-    for name, result in found.items():
-        entry = result.histograms[key]
-        middles = np.sqrt(entry["edges"][1:] * entry["edges"][:-1])
-        for label, side in (("reference", "reference"), (name, "generated")):
-            counts = entry[side][1:-1]
-            lines.setdefault(label, [(middles, counts / max(entry[side].sum(), 1), None)])
-    seen = np.flatnonzero(np.sum([line[0][1] for line in lines.values()], axis=0) > 1e-5)
-    cut = slice(seen[0], seen[-1] + 1)
-    return {label: [(x[cut], y[cut], None) for x, y, _ in line] for label, line in lines.items()}
-
-
-def autocorrelations(found: Found) -> list[figures.Panel]:
     shown = []
-    for kind, title in (("side_chain", "side chains"), ("methyl", "methyl groups")):
-        key = f"kinetics/autocorrelation[{kind}]"
-        if not _known(found, key):
+    for name in dict.fromkeys(name for result in found.values() for name in result.histograms):
+        subject = Subject(name)
+        if not subject.logarithmic or not _known(found, name):
             continue
-        lines: Lines = {}
-        for name, result in found.items():
-            entry = result.histograms[key]
-            halves = entry.get("reference_halves", entry["reference"][None])
-            lines.setdefault("reference", [(entry["edges"], half, None) for half in halves])
-            lines[name] = [(entry["edges"], entry["generated"], None)]
-        shown.append(figures.Panel(title, "ps", lines))
+        curves = make_curves(subject, [result.histograms[name] for result in found.values()])
+        drawn = [curves.reference, *curves.lines]
+        seen = np.flatnonzero(np.sum(drawn, axis=0) > 1e-3)
+        cut = slice(seen[0], seen[-1] + 1)
+        lines: Lines = {
+            label: [(curves.centres[cut], values[cut], None)]
+            for label, values in zip(("reference", *found), drawn, strict=True)
+        }
+        shown.append(figures.Panel(subject.title, subject.axis, lines, "log-linear"))
     return shown
 
 
@@ -138,10 +120,11 @@ def _known(found: Found, key: str) -> bool:
 
 def draw(stem: Path, system: System, found: Found) -> None:
     """All figures, ``STEM-timescales.svg`` and so on."""
+    histograms = [result.histograms for result in found.values()]
     for what, shown in (
-        ("timescales", timescales(found) if _known(found, "kinetics/timescales") else []),
+        ("timescales", over_time(found, kinetics.timescales(histograms))),
         ("velocities", velocities(found)),
-        ("autocorrelation", autocorrelations(found)),
+        ("autocorrelation", over_time(found, kinetics.autocorrelations(histograms))),
     ):
         if shown:
             figures.panels(Path(f"{stem}-{what}.svg"), shown, f"{system.title}: {what}")

@@ -5,8 +5,8 @@
     python benchmarks/tables.py --add OUT/results.json # keeps a benchmark's results, and tells its name
 
 A table stands between ``<!-- table: FILE.json -->``, with the file's path from the root of the repository,
-and ``<!-- end -->``. Results of ``bmzoo benchmark`` are kept in benchmarks/results, those of the experiments
-in docs.
+and ``<!-- end -->``; ``choice`` instead of ``table``: which backend to take by a benchmark's scores. Results
+of ``bmzoo benchmark`` are kept in benchmarks/results, those of the experiments in docs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from _choice import choice_text
 from _common import table
 from _scoring import experiment_text
 from _temporal_text import temporal_text
@@ -30,7 +31,7 @@ from bmzoo.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (table|choice): (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,11 +62,15 @@ def updated(page: Path) -> str:
     Raises:
         InputError: a table whose results are missing or no results.
     """
-    return BLOCK.sub(lambda found: f"{found[1]}{markdown(ROOT / found[2])}\n{found[3]}", page.read_text())
+    return BLOCK.sub(
+        lambda found: f"{found[1]}{markdown(ROOT / found[3], found[2])}\n{found[4]}", page.read_text()
+    )
 
 
-def markdown(path: Path) -> str:
-    """Table of a results file, with the machine, the date and the seed below it."""
+def markdown(path: Path, kind: str = "table") -> str:
+    """Table of a results file, with the machine, the date and the seed below it; or the decision table."""
+    if kind == "choice":
+        return choice_text(Results.read(path))
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -84,6 +89,8 @@ def benchmark_text(results: Results) -> str:
     where = results.machine
     hardware = f"{where['processor']}, {where['cores']} cores, {where['memory_gb']:.0f} GB"
     line = f"{results.created[:10]}, {hardware}, bmzoo {results.bmzoo}, seed {results.settings['seed']}."
+    if clock := results.settings.get("clock"):
+        line += f" {clock}; {results.settings['frames']} frames, one sample of each."
     return f"{table(*results.table())}\n\n{line}"
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 
 from bmzoo.evaluation.definitions import definition_of
+from bmzoo.report.kinetics import Panel, autocorrelations, draw_panel, timescales
 from bmzoo.report.lines import Subject, draw_curves, make_curves
 from bmzoo.report.markup import filterable, short, swatch
 from bmzoo.report.pareto import draw_pareto
 from bmzoo.report.source import Entry, Part
 from bmzoo.report.surfaces import draw_confusion, draw_populations, draw_surface, populations, surface_of
-from bmzoo.report.svg import Drawing
+from bmzoo.report.svg import LEVELS, Drawing
 
 SHOWN = 8
 """Classes of one kind of term that are drawn: those with the most terms."""
@@ -57,6 +59,8 @@ class Group:
 
     title: str
     text: str
+    key: str = ""
+    """HTML: what the colours mean, where they are not those of the rows."""
     figures: list[Figure] = field(default_factory=list)
     left_out: str = ""
 
@@ -82,6 +86,7 @@ def groups(part: Part) -> list[Group]:
         _lines(part, "Structure", "distributions", lines),
         _lines(part, "Packing", "packing", lines),
         _lines(part, "Energies", "energetics", lines),
+        _kinetics(part, [s for s in lines if s.logarithmic]),
         _landscape(part),
     ]
     return [group for group in found if group.figures]
@@ -89,12 +94,19 @@ def groups(part: Part) -> list[Group]:
 
 LANDSCAPE = (
     "Free energy above the deepest bin; a colour each kT, the strongest deepest; bins are joined where "
-    "frames are few. Where frames go: lines are basins of the reference frame, columns of the backmapped one."
+    "frames are few. Where frames go: lines are basins of the reference frame, columns of the backmapped "
+    "one, in percent of the line."
 )
 TEXTS = {
     "distributions": "Bonds, angles and dihedrals by the types of their atoms.",
     "packing": "Between molecules as g(r); within one, distances of atoms more than three bonds apart.",
     "energetics": "The reference's own force field. What lies outside the axis is said below each figure.",
+    "kinetics": (
+        "From frames that follow one another. Timescales of the slowest processes of a Markov state model, "
+        "the grey band the reference's standard error, bars those of the rows; what is below the lag time "
+        "cannot be told. Displacement between frames over their interval, as it is and after superposing "
+        "the molecules. How long dihedrals are remembered, the band between the reference's halves."
+    ),
 }
 
 
@@ -116,6 +128,45 @@ def _lines(part: Part, title: str, family: str, subjects: list[Subject]) -> Grou
     return group
 
 
+def _kinetics(part: Part, velocities: list[Subject]) -> Group:
+    found = [entry.histograms for entry in part.entries]
+    group = _lines(part, "Kinetics", "kinetics", velocities)
+    slow, memory = timescales(found), autocorrelations(found)
+    group.figures = [
+        *(_panel(part, panel) for panel in slow),
+        *group.figures,
+        *(_panel(part, panel) for panel in memory),
+    ]
+    return group
+
+
+def _panel(part: Part, panel: Panel) -> Figure:
+    scored = [(e, s) for e in part.entries if (s := e.row.scores.get(panel.score))]
+    first = "does not outlive the lag time of the model"
+    if scored:
+        name = "reference" if panel.logarithmic else "difference, floor"
+        first = f"{name} {short(scored[0][1]['floor'], 2)}"
+    said = [first, *(f"{e.label} {_with_error(s)}" for e, s in scored)]
+    chips = [
+        f'<span class="chip row" {filterable(e)}>{swatch(e)}{escape(f"{e.name} {_with_error(s)}")}</span>'
+        for e, s in scored
+    ]
+    return Figure(
+        f"{part.key}/{_file(panel.score)}",
+        panel.title,
+        draw_panel(panel, part.entries),
+        panel.score,
+        f"{panel.axes[1]} over {panel.axes[0]}; {'; '.join(said)}",
+        f'<span class="chip">{first}</span>' + "".join(chips),
+    )
+
+
+def _with_error(score: dict[str, Any]) -> str:
+    """A value, and its standard error where it is known."""
+    error = f" ± {short(score['stderr'], 1)}" if score["stderr"] else ""
+    return f"{short(score['value'], 2)}{error} {score['unit']}".strip()
+
+
 def _terms(part: Part, subject: Subject) -> int:
     return max((e.row.scores.get(subject.score, {}).get("n", 0) for e in part.entries), default=0)
 
@@ -129,9 +180,10 @@ def _histogram(part: Part, subject: Subject) -> Figure:
     ]
     floor = next((f for e in entries if (f := e.floor(subject.score)) is not None), None)
     said = [f"{e.row.backend} {e.row.refine} {short(e.score(subject.score), 2)}" for e in entries]
-    description = f"Jensen-Shannon divergence from the reference: {', '.join(said)}; floor {short(floor, 2)}"
+    measure = "Wasserstein-1 distance" if subject.measure == "W1" else "Jensen-Shannon divergence"
+    description = f"{measure} from the reference: {', '.join(said)}; floor {short(floor, 2)}"
     drawing = draw_curves(subject, curves, entries)
-    label = f'<span class="chip">JSD floor {short(floor, 2)}</span>'
+    label = f'<span class="chip">{subject.measure} floor {short(floor, 2)}</span>'
     return Figure(
         f"{part.key}/{_file(subject.name)}",
         subject.title,
@@ -143,7 +195,7 @@ def _histogram(part: Part, subject: Subject) -> Figure:
 
 
 def _chip(entry: Entry, subject: Subject, outside: float) -> str:
-    text = short(entry.score(subject.score), 2)
+    text = f"{entry.name} {short(entry.score(subject.score), 2)}"
     return f"{text}, {100 * outside:.0f} % outside" if outside > 0.005 else text
 
 
@@ -153,20 +205,31 @@ def _file(name: str) -> str:
 
 
 def _landscape(part: Part) -> Group:
-    group = Group("Surfaces", LANDSCAPE)
+    group = Group("Surfaces", LANDSCAPE, _levels_key())
     for name, axes in SURFACES.items():
         group.figures += list(_surfaces(part, name, axes))
     if found := populations(part):
+        rows = [("reference", found.reference), *((e.label, shares) for e, shares, _ in found.rows)]
         said = "; ".join(
-            f"{label}: reference {share:.2f}"
-            for label, share in zip(found.labels, found.reference, strict=True)
+            f"{label}: " + ", ".join(f"{name} {shares[k]:.2f}" for name, shares in rows)
+            for k, label in enumerate(found.labels)
         )
         drawing = draw_populations(found)
         figure = Figure(f"{part.key}/populations", f"populations of {found.title}", drawing, "", said)
         figure.score, figure.wide = "landscape/populations", True
+        figure.chips = "".join(
+            f'<span class="chip row" {filterable(e)}>{swatch(e)}{escape(e.name)}</span>'
+            for e, _, _ in found.rows
+        )
         group.figures.append(figure)
         group.figures += list(_confusions(part, found.labels))
     return group
+
+
+def _levels_key() -> str:
+    names = [f"{k} to {k + 1} kT" for k in range(LEVELS - 1)] + [f"above {LEVELS - 1} kT"]
+    items = "".join(f'<li><i class="swatch level h{k}"></i>{name}</li>' for k, name in enumerate(names))
+    return f'<ul class="legend">{items}</ul>'
 
 
 def _surfaces(part: Part, name: str, axes: tuple[str, str]) -> Iterator[Figure]:

@@ -25,6 +25,9 @@ AXES = {
     "gyration": "radius of gyration / nm",
     "g_inter": "distance / nm",
     "g_intra": "distance / nm",
+    "velocity": "nm/ps",
+    "internal_velocity": "nm/ps",
+    "bead_velocity": "nm/ps",
 }
 NAMES = {
     "bond": "bond",
@@ -37,7 +40,13 @@ NAMES = {
     "g_intra": "distances within a molecule",
     "lj": "Lennard-Jones energy",
     "total": "total energy",
+    "internal_velocity": "internal velocity",
+    "bead_velocity": "velocity of the beads",
 }
+CLASSES = {"": "of all atoms", "heavy": "of heavy atoms", "hydrogen": "of hydrogens"}
+"""Of velocities."""
+JOINED = 3
+"""Bins of a logarithmic histogram that are drawn as one."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +68,27 @@ class Subject:
         return self.name.split("[", 1)[1].rstrip("]") if "[" in self.name else ""
 
     @property
+    def logarithmic(self) -> bool:
+        """Whether bins are equally wide in the logarithm: velocities span decades."""
+        return self.observable.endswith("velocity")
+
+    @property
+    def measure(self) -> str:
+        """Short for the kind of :attr:`score`."""
+        return "W1" if self.logarithmic else "JSD"
+
+    @property
     def score(self) -> str:
-        """The divergence that says how well it is met."""
-        base = f"{self.family}/{self.observable}_jsd"
+        """The distance that says how well it is met."""
+        base = f"{self.family}/{self.observable}_{self.measure.lower()}"
         return f"{base}[{self.classes}]" if self.classes else base
 
     @property
     def title(self) -> str:
         name = NAMES.get(self.observable, self.observable.replace("_", " "))
         name = name if self.family != "energetics" or "energy" in name else f"{name} energy"
+        if self.logarithmic and self.observable != "bead_velocity":
+            return f"{name} {CLASSES[self.classes]}"
         return f"{name} {self.classes}".strip()
 
     @property
@@ -83,7 +104,7 @@ class Curves:
 
     Attributes:
         edges: ``(n_bins + 1,)``.
-        reference: ``(n_bins,)`` density, or g(r).
+        reference: ``(n_bins,)`` density, over the decimal logarithm of velocities; or g(r).
         floor: ``(2, n_bins)`` lowest and highest of the reference's halves, if they are known.
         lines: ``(n_bins,)`` for every row.
         outside: share of every row that lies on no bin.
@@ -94,9 +115,12 @@ class Curves:
     floor: Floats | None
     lines: list[Floats]
     outside: list[float]
+    logarithmic: bool = False
 
     @property
     def centres(self) -> Floats:
+        if self.logarithmic:
+            return np.sqrt(self.edges[1:] * self.edges[:-1])
         return (self.edges[1:] + self.edges[:-1]) / 2
 
 
@@ -104,11 +128,15 @@ def make_curves(subject: Subject, histograms: Sequence[Histogram]) -> Curves:
     """Densities from counts; g(r) is one already."""
     first = histograms[0]
     edges = first["edges"]
+    log, joined = subject.logarithmic, JOINED if subject.logarithmic else 1
+    shown = edges[::joined]
+    widths = np.diff(np.log10(shown) if log else shown)
 
     def density(values: Floats) -> Floats:
         if len(values) == len(edges) - 1:
             return values
-        return values[1:-1] / max(float(values.sum()), 1e-300) / np.diff(edges)
+        inner = values[1:-1].reshape(-1, joined).sum(axis=1)
+        return inner / max(float(values.sum()), 1e-300) / widths
 
     def outside(values: Floats) -> float:
         counted = len(values) != len(edges) - 1
@@ -119,11 +147,12 @@ def make_curves(subject: Subject, histograms: Sequence[Histogram]) -> Curves:
 
     halves = [density(half) for half in first.get("reference_halves", ())]
     return Curves(
-        edges,
+        shown,
         density(first["reference"]),
         np.stack([np.min(halves, axis=0), np.max(halves, axis=0)]) if halves else None,
         [density(h["generated"]) for h in histograms],
         [outside(h["generated"]) for h in histograms],
+        log,
     )
 
 
@@ -131,7 +160,7 @@ def draw_curves(subject: Subject, curves: Curves, entries: Sequence[Entry]) -> D
     """The figure, ready for page and file."""
     drawing = Drawing(WIDTH, HEIGHT)
     low, high = _window(subject, curves)
-    x = Scale(low, high, LEFT, WIDTH - RIGHT)
+    x = Scale(low, high, LEFT, WIDTH - RIGHT, subject.logarithmic)
     inside = (curves.centres >= low) & (curves.centres <= high)
     y = Scale(0.0, _top(subject, curves, inside), HEIGHT - BOTTOM, TOP)
     drawing.y_axis(y, LEFT, "g" if subject.observable == "g_inter" else "density", WIDTH - LEFT - RIGHT)
@@ -142,7 +171,7 @@ def draw_curves(subject: Subject, curves: Curves, entries: Sequence[Entry]) -> D
         there, back = _steps(x, y, edges, upper), _steps(x, y, edges[::-1], lower[::-1])
         drawing.path(f"M{there}L{back}Z", "floor")
     for entry, line in zip(entries, curves.lines, strict=True):
-        drawing.open_row(filterable(entry))
+        drawing.open_row(filterable(entry), entry.label)
         clipped = np.minimum(y(line[inside]).clip(min=TOP - 6), y.start)
         style = "" if entry.raw else " dotted" if entry.row.refine == "minimise" else " dashed"
         drawing.path(polyline(x(curves.centres[inside]), clipped), f"line s{entry.color}{style}")
@@ -153,14 +182,15 @@ def draw_curves(subject: Subject, curves: Curves, entries: Sequence[Entry]) -> D
 
 
 def _window(subject: Subject, curves: Curves) -> tuple[float, float]:
-    """Where the reference is, and as much again around it; all of a dihedral, all of a g(r)."""
+    """Where the reference is, and as much again around it; all of a dihedral, a g(r), all velocities."""
     edges = curves.edges
     if subject.observable in ("proper", "improper", "g_inter", "g_intra"):
         return float(edges[0]), float(edges[-1])
-    filled = np.flatnonzero(curves.reference > 0.005 * curves.reference.max())
+    drawn = [curves.reference, *curves.lines] if subject.logarithmic else [curves.reference]
+    filled = np.flatnonzero(np.any([values > 0.005 * values.max() for values in drawn], axis=0))
     if not len(filled):
         return float(edges[0]), float(edges[-1])
-    margin = max(8, (filled[-1] - filled[0] + 1) // 2)
+    margin = 2 if subject.logarithmic else max(8, (filled[-1] - filled[0] + 1) // 2)
     first, last = max(0, filled[0] - margin), min(len(edges) - 1, filled[-1] + 1 + margin)
     return float(edges[first]), float(edges[last])
 

@@ -15,15 +15,15 @@ from bmzoo.report.provenance import provenance
 from bmzoo.report.scenes import scenes
 from bmzoo.report.sections import costs, definitions, frames, overview, systems
 from bmzoo.report.source import Source, read_folder
-from bmzoo.report.svg import DARK, LIGHT, RULES, variables
+from bmzoo.report.svg import DARK, LEVELS, LIGHT, RULES, variables
 
 PAGE = "report.html"
 PAGE_LIGHT = {
     "page": "#f6f7f9",
     "link": "#1d56b0",
-    "edge": "#8a96a3",
+    "edge": "#7f8b98",
     "hover": "#eef3fa",
-    "bead": "#e08a00",
+    "bead": "#c27400",
     "reference-atoms": "#8b96a3",
     "dark": "0",
 }
@@ -119,7 +119,8 @@ def _count(n: int, what: str) -> str:
 
 def _style() -> str:
     light, dark = variables(LIGHT | PAGE_LIGHT), variables(DARK | PAGE_DARK)
-    swatches = "".join(f".swatch.c{k}{{border-color:var(--c{k})}}" for k in range(1, 9))
+    names = [*(f"c{k}" for k in range(1, 9)), *(f"h{k}" for k in range(LEVELS))]
+    swatches = "".join(f".swatch.{name}{{border-color:var(--{name})}}" for name in names)
     return (
         f":root{{{light} color-scheme: light}}"
         f"@media (prefers-color-scheme: dark){{:root{{{dark} color-scheme: dark}}}}"

@@ -136,7 +136,7 @@ def _group(group: Group) -> str:
     note = f'<p class="muted"><small>{escape(group.left_out)}</small></p>' if group.left_out else ""
     drawn = "".join(figure.html() for figure in group.figures)
     return (
-        f"<h4>{group.title}</h4><p class='muted'>{group.text}</p>"
+        f"<h4>{group.title}</h4><p class='muted'>{group.text}</p>{group.key}"
         f'<div class="figures{small}">{drawn}</div>{note}'
     )
 

@@ -36,6 +36,11 @@ class Entry:
         return f"{self.row.backend}, {'raw' if self.raw else self.row.refine}"
 
     @property
+    def name(self) -> str:
+        """As short as can be."""
+        return self.row.backend if self.raw else f"{self.row.backend}+{self.row.refine}"
+
+    @property
     def seconds_per_frame(self) -> float:
         return self.row.seconds / max(1, self.row.n_frames * self.row.n_samples)
 

@@ -103,12 +103,14 @@ class Populations:
 
 def populations(part: Part) -> Populations | None:
     """What the landscape's scores or histograms say; ``None`` for a system without a landscape."""
-    scores = part.entries[0].row.scores
+    scores = next((e.row.scores for e in part.entries if any(n.startswith(BASINS) for n in e.row.scores)), {})
     names = [name for name in scores if name.startswith(BASINS)]
     if names:
         reference = np.array([scores[n]["floor"] for n in names], dtype=np.float64)
         rows = []
         for entry in part.entries:
+            if any(n not in entry.row.scores for n in names):
+                continue
             found = [entry.row.scores[n] for n in names]
             values, errors = ([s[key] or 0.0 for s in found] for key in ("value", "stderr"))
             rows.append((entry, np.array(values), np.array(errors)))
@@ -140,7 +142,7 @@ def draw_populations(found: Populations) -> Drawing:
         drawing.text(start + slot / 2, bottom + 16, label, "tick", "middle")
     step = slot / (len(found.rows) + 1)
     for place, (entry, shares, errors) in enumerate(found.rows, start=1):
-        drawing.open_row(filterable(entry))
+        drawing.open_row(filterable(entry), entry.label)
         for k in range(n):
             middle = left + slot * k + step * place
             low, high = (float(y(max(0.0, shares[k] + sign * errors[k]))) for sign in (-1, 1))
@@ -164,9 +166,9 @@ def mark(entry: Entry, x: float, y: float, radius: float = 5.0) -> str:
 
 
 def draw_confusion(counts: Floats, labels: Sequence[str]) -> Drawing:
-    """Where frames of each basin of the reference end up; shares of a row of the matrix."""
+    """Where frames of each basin of the reference end up, in percent of a line of the matrix."""
     n = len(counts)
-    cell = 30 if n <= 6 else 18
+    cell = 30 if n <= 6 else 22
     left, top = 52, 8
     drawing = Drawing(left + n * cell + 14, top + n * cell + 24)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-300)
@@ -176,6 +178,8 @@ def draw_confusion(counts: Floats, labels: Sequence[str]) -> Drawing:
                 x, y = left + j * cell, top + i * cell
                 level = min(LEVELS - 1, int((1 - shares[i, j]) * LEVELS))
                 drawing.path(f"M{x} {y}h{cell}v{cell}h-{cell}Z", f"h{level}")
+                percent = f"{100 * shares[i, j]:.0f}"
+                drawing.text(x + cell / 2, y + cell / 2 + 4, percent, f"cell t{level}", "middle")
         drawing.text(left - 4, top + (i + 0.5) * cell + 4, labels[i], "tick", "end")
         drawing.text(
             left + (i + 0.5) * cell, top + n * cell + 13, labels[i] if n > 6 else "", "tick", "middle"

@@ -16,7 +16,7 @@ LIGHT = {
     "muted": "#5b6875",
     "grid": "#dfe4ea",
     "ref": "#cfd6de",
-    "floor": "#8c98a5",
+    "floor": "#7b8794",
     "c1": "#2563c9",
     "c2": "#b54708",
     "c3": "#0f7a4d",
@@ -25,7 +25,7 @@ LIGHT = {
     "c6": "#0b7285",
     "c7": "#7a5a00",
     "c8": "#4b5563",
-} | {f"h{k}": c for k, c in enumerate(("#0b3c78", "#1f5fa8", "#4482c6", "#77a8dc", "#a8c9ec", "#d5e5f6"))}
+} | {f"h{k}": c for k, c in enumerate(("#0b3c78", "#1f5fa8", "#3a78bb", "#77a8dc", "#a8c9ec", "#d5e5f6"))}
 DARK = {
     "surface": "#171d24",
     "ink": "#e8edf2",
@@ -42,6 +42,9 @@ DARK = {
     "c7": "#e3bf4f",
     "c8": "#b6c0cb",
 } | {f"h{k}": c for k, c in enumerate(("#d5e5f6", "#a8c9ec", "#77a8dc", "#4482c6", "#2a5c9c", "#1d3f6b"))}
+LIGHT |= {f"t{k}": "#ffffff" if k < 3 else LIGHT["ink"] for k in range(6)}
+DARK |= {f"t{k}": "#10151a" if k < 4 else DARK["ink"] for k in range(6)}
+LOG_STEPS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8))
 LEVELS = 6
 """Colours of a heat map, the first the most populated."""
 
@@ -50,9 +53,11 @@ svg.fig { font: 11px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-s
 svg.fig .axis { stroke: var(--muted); fill: none; } svg.fig .grid { stroke: var(--grid); fill: none; }
 svg.fig .halo { paint-order: stroke; stroke: var(--surface); stroke-width: 4px; font-weight: 600; }
 svg.fig .tick { fill: var(--muted); } svg.fig .name { fill: var(--muted); }
-svg.fig .ref { fill: var(--ref); stroke: none; } svg.fig .floor { fill: var(--floor); opacity: .75; }
+svg.fig .ref { fill: var(--ref); stroke: var(--floor); stroke-width: .8; }
+svg.fig .floor { fill: var(--floor); opacity: .75; }
 svg.fig .rule { stroke: var(--floor); stroke-dasharray: 2 3; fill: none; }
 svg.fig .line { fill: none; stroke-width: 1.6; stroke-linejoin: round; }
+svg.fig .refline { stroke: var(--muted); stroke-width: 2.2; }
 svg.fig .dashed { stroke-dasharray: 5 2.5; } svg.fig .dotted { stroke-dasharray: 1.5 2; }
 svg.fig .front { fill: none; stroke: var(--muted); stroke-width: 1; opacity: .8; }
 svg.fig .mark { stroke: var(--surface); stroke-width: 1.5; }
@@ -61,7 +66,9 @@ svg.fig .link { stroke-width: 1; opacity: .55; fill: none; }
 RULES += "".join(
     f"svg.fig .s{k} {{ stroke: var(--c{k}); }} svg.fig .f{k} {{ fill: var(--c{k}); }}\n" for k in range(1, 9)
 )
-RULES += "".join(f"svg.fig .h{k} {{ fill: var(--h{k}); }}\n" for k in range(LEVELS))
+RULES += "".join(
+    f"svg.fig .h{k} {{ fill: var(--h{k}); }} svg.fig .t{k} {{ fill: var(--t{k}); }}\n" for k in range(LEVELS)
+)
 
 
 def variables(colors: dict[str, str]) -> str:
@@ -87,9 +94,16 @@ class Scale:
         return self.start + (v - low) / (high - low) * (self.end - self.start)
 
     def ticks(self, wanted: int = 4) -> list[float]:
-        """Round numbers inside the range."""
+        """Round numbers inside the range; on a logarithmic one powers of ten, or more where those are few."""
         if self.log:
-            return [10.0**k for k in range(math.ceil(_log(self.low)), math.floor(_log(self.high)) + 1)]
+            first, last = math.floor(_log(self.low)), math.floor(_log(self.high))
+            low, high = self.low * (1 - 1e-9), self.high * (1 + 1e-9)
+            for steps in LOG_STEPS:
+                ticks = [step * 10.0**k for k in range(first, last + 1) for step in steps]
+                found = [tick for tick in ticks if low <= tick <= high]
+                if len(found) > 2:
+                    break
+            return found
         step = _round_step((self.high - self.low) / max(1, wanted))
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
@@ -123,9 +137,9 @@ class Drawing:
         if data:
             self.add(f'<path class="{cls}" d="{data}"/>')
 
-    def open_row(self, attributes: str) -> None:
-        """Begins a group that the page's filters can hide."""
-        self.add(f'<g class="row" {attributes}>')
+    def open_row(self, attributes: str, name: str) -> None:
+        """Begins a group that the page's filters can hide; the name shows where a mouse rests on it."""
+        self.add(f'<g class="row" {attributes}><title>{escape(name)}</title>')
 
     def close_row(self) -> None:
         self.add("</g>")

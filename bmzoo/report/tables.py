@@ -41,8 +41,9 @@ def _table(key: str, caption: str, rows: Sequence[tuple[Part, Entry]]) -> str:
 
 
 def _head(name: str, link: str = "") -> str:
+    cls = "n" if link else ""
     return (
-        f'<th scope="col" aria-sort="none"><button type="button">{escape(name)}'
+        f'<th scope="col" class="{cls}" aria-sort="none"><button type="button">{escape(name)}'
         f'<span class="arrow" aria-hidden="true"></span></button>{link}</th>'
     )
 

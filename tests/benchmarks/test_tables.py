@@ -56,3 +56,31 @@ def test_stale_tables_are_found_and_rewritten(
     page.write_text("<!-- table: nothing.json -->\n<!-- end -->\n")
     with pytest.raises(InputError, match=r"nothing\.json"):
         tables.main(["--check"])
+
+
+def test_the_cheapest_that_nothing_beats_beyond_doubt(tables: ModuleType) -> None:
+    choice = importlib.import_module("_choice")
+
+    def row(backend: str, refine: str, auc: float, seconds: float, test_set: str = "in_distribution") -> Row:
+        score = {"value": auc, "floor": 0.5, "ratio": 1.0, "stderr": 0.01, "unit": "", "n": 9, "note": ""}
+        cost = {"seconds": seconds, "atoms_per_second": 1.0, "peak_memory_mb": 1.0}
+        scores = {choice.AUC: score}
+        return Row("adp", "300K", test_set, backend, "", refine, 0, 1, 1, 22, **cost, scores=scores)
+
+    rows = [
+        row("geometric", "none", 0.99, 0.1),
+        row("geometric", "thermalise", 0.80, 0.2),
+        row("fragments", "none", 0.60, 0.01),
+        row("fragments", "thermalise", 0.52, 1.0),
+        row("equivariant", "thermalise", 0.50, 9.0),
+        row("voxel_gan", "thermalise", 0.51, 5.0),
+        row("equivariant", "none", 0.40, 0.0, "generalisation"),
+    ]
+    text = choice.choice_text(Results({"seed": 0}, rows))
+    assert "| you have | adp:300K |" in text
+    assert "| beads and a mapping | `geometric` 0.99, 0.1 s |" in text
+    assert (
+        "| frames of the same molecules, and a force field | **`fragments+thermalise` 0.52, 1 s** |" in text
+    )
+    assert "| weights | - |" in text
+    assert "| weights, and a force field | `voxel_gan+thermalise` 0.51, 5 s |" in text

@@ -15,8 +15,7 @@ import pytest
 from bmzoo.benchmark.results import Results
 from bmzoo.errors import InputError
 from bmzoo.evaluation.definitions import DEFINITIONS
-from bmzoo.report.page import PAGE_DARK, PAGE_LIGHT, write_report
-from bmzoo.report.svg import DARK, LIGHT
+from bmzoo.report.page import write_report
 
 
 class Outline(HTMLParser):
@@ -118,22 +117,3 @@ def test_a_damaged_scene_is_named(folder: Path, tmp_path: Path) -> None:
     (copy / "adp-300K" / "scene.npz").write_bytes(b"no zip")
     with pytest.raises(InputError, match=r"scene\.npz"):
         write_report(copy)
-
-
-@pytest.mark.parametrize("colors", [LIGHT | PAGE_LIGHT, DARK | PAGE_DARK], ids=["light", "dark"])
-def test_text_stands_out_from_what_is_behind(colors: dict[str, str]) -> None:
-    """WCAG 2.2, 1.4.3: 4.5 to 1."""
-    for behind in ("surface", "page"):
-        for name in ("ink", "muted", "link", *(f"c{k}" for k in range(1, 9))):
-            assert _contrast(colors[name], colors[behind]) >= 4.5, (name, behind)
-
-
-def _contrast(one: str, other: str) -> float:
-    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(color: str) -> float:
-    parts = (int(color[k : k + 2], 16) / 255 for k in (1, 3, 5))
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

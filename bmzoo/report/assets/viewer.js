@@ -7,7 +7,7 @@
   const [stage, pickSystem, pickRow, pickMode, pickScope] = ["stage", "pick-system", "pick-row", "pick-mode", "pick-scope"].map($);
   const [withBeads, withHydrogens] = ["with-beads", "with-hydrogens"].map($);
   const SAMPLES = ["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8"];
-  const COLORS = { C: ["#6b7480", "#aab4c0"], H: ["#c3cad2", "#e6ebf0"], N: ["#3159d6", "#7f9fff"], O: ["#d13030", "#ff7a70"], S: ["#b48a00", "#f0c43c"] };
+  const COLORS = { C: ["#6b7480", "#aab4c0"], H: ["#87929e", "#e6ebf0"], N: ["#3159d6", "#7f9fff"], O: ["#d13030", "#ff7a70"], S: ["#b48a00", "#f0c43c"] };
   let viewer = null, scene = scenes[0], lastShown = "";
 
   const css = name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
