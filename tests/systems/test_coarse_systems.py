@@ -12,9 +12,9 @@ from bmzoo.frames.trajectory import read_frames
 from bmzoo.frames.whole import whole_molecules
 from bmzoo.molecules.polystyrene_beads import MIRROR, bead_chain, build_topology
 from bmzoo.molecules.tabulated import TabulatedModel, stretches, terms_of
+from bmzoo.simulation.chain_growth import draw_chain
 from bmzoo.simulation.inversion import measure
 from bmzoo.simulation.kremer_grest_melt import internal_distances
-from bmzoo.simulation.tabulated_melt import draw_chain
 from bmzoo.systems import load_system
 from bmzoo.systems.blobs import build as build_blobs
 from bmzoo.systems.fritz import MODEL
