@@ -7,7 +7,11 @@
 atomistic melt that the model was made from. ``morphing``: the Kremer-Grest melt before and after morphing,
 against the blobs that are its target (with --published, the published melts as blobs, to try it on another
 target). Divergences are Jensen-Shannon, base 2, 60 bins over both samples; g(r) is the mean absolute
-difference to 1.1 nm (beads) or 2 nm (blobs).
+difference to 1.1 nm (beads) or 2 nm (blobs). "overstretched" are bonds longer than the target's longest;
+the Kuhn length is the mean square end-to-end distance over the mean contour. With --map local environments
+are compared, too: SOAP of every blob with all that is around it to 2 nm, and with its own chain only; a
+sketch-map and clusters fitted to the target alone, divergences of populations on both, and the floor of two
+halves of the target.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ from _common import table, write_json
 from numpy.typing import NDArray
 
 from bmzoo.backends.loading import load_backmapper
+from bmzoo.backends.morphing.model import stretched
+from bmzoo.evaluation import environments
 from bmzoo.frames.datasets import coarse_grain, pairs
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.trajectory import read_frames
@@ -35,6 +41,8 @@ from bmzoo.simulation.inversion import inner_terms, measure
 from bmzoo.simulation.iterative_inversion import InversionSettings, PairCounter, divergence
 from bmzoo.systems import load_system
 
+BOND_OF_ATOMS = 0.14
+"""nm."""
 Floats = NDArray[np.float64]
 Samples = dict[str, dict[Any, Floats]]
 
@@ -48,6 +56,9 @@ def main() -> None:
     parser.add_argument("--generator", default="fragments")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--frames", type=int, default=12, help="of the Kremer-Grest melt")
+    parser.add_argument("--map", action="store_true", help="compare local environments (morphing)")
+    parser.add_argument("--landmarks", type=int, default=100)
+    parser.add_argument("--clusters", type=int, help="by default chosen by the silhouette")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     rows = beads(options) if options.what == "beads" else morphing(options)
@@ -101,10 +112,17 @@ def morphing(options: argparse.Namespace) -> list[dict[str, Any]]:
         scaled.append(f.with_positions(f.positions * factor, box=f.box * factor))
     counter = PairCounter(graph, {}, InversionSettings(cutoff=2.0, bin=0.02, excluded=2))
     wanted, g = _samples(target, graph, 0), counter(target)
+    longest = max(float(values.max()) for values in wanted["bonds"].values())
+    surfaces = [_Surface(target, topology, options, around) for around in (True, False) if options.map]
 
     def row(name: str, frames: Sequence[Frame]) -> dict[str, Any]:
-        found = {"chains": name, **_divergences(_samples(frames, graph, 0), wanted)}
-        return found | {"g(r)": float(np.abs(counter(frames) - g).mean()), **_sizes(frames)}
+        samples = _samples(frames, graph, 0)
+        found = {"chains": name, **_divergences(samples, wanted)}
+        found |= {"g(r)": float(np.abs(counter(frames) - g).mean()), **_sizes(frames)}
+        found["overstretched"] = sum(int((values > longest).sum()) for values in samples["bonds"].values())
+        for surface in surfaces:
+            found |= surface(frames)
+        return found
 
     rows = [row("target", target), row("Kremer-Grest", scaled)]
     for s in options.s.split(","):
@@ -116,6 +134,36 @@ def morphing(options: argparse.Namespace) -> list[dict[str, Any]]:
         seconds = (time.perf_counter() - start) / len(drawn)
         rows.append(row(f"scheme {options.scheme}, s={s}", drawn) | {"s/frame": seconds})
     return rows
+
+
+class _Surface:
+    """Local environments of blobs against the target's, with other chains around them or without."""
+
+    def __init__(
+        self, target: Sequence[Frame], topology: Topology, options: argparse.Namespace, around: bool
+    ) -> None:
+        from landscapes import Landscape, fit
+
+        self.topology, self.around = topology, around
+        self.groups = environments.bead_groups(topology, 1)
+        # SOAP's lengths are those of atoms
+        bonds = np.diff(np.concatenate([f.positions.reshape(-1, 32, 3) for f in target]), axis=1)
+        self.scale = BOND_OF_ATOMS / float(np.linalg.norm(bonds, axis=-1).mean())
+        found = self._described(target)
+        self.landscape = Landscape(fit(found.vectors, options, 0, options.clusters), found.frames, 0)
+
+    def __call__(self, frames: Sequence[Frame]) -> dict[str, float | None]:
+        scores, _, _ = self.landscape.scores(self._described(frames))
+        name = "map" if self.around else "chain map"
+        return {
+            f"{name} JSD": scores["map_jsd"]["value"],
+            f"{name} floor": scores["map_jsd"]["floor"],
+            f"{name}, clusters": scores["cluster_jsd"]["value"],
+        }
+
+    def _described(self, frames: Sequence[Frame]) -> environments.Environments:
+        small = [stretched(f, self.scale) for f in frames]
+        return environments.describe(small, self.topology, self.groups, surroundings=self.around)
 
 
 def _embedded(name: str) -> Iterator[Frame]:
@@ -150,7 +198,7 @@ def _divergences(
 
 
 def _sizes(frames: Sequence[Frame]) -> dict[str, float]:
-    """nm, of blobs: root mean square end-to-end distance and radius of gyration, mean contour length."""
+    """nm, of blobs: root mean square end-to-end distance and radius of gyration, contour and Kuhn length."""
     x = np.concatenate([f.positions.reshape(-1, 32, 3) for f in frames])
     ends = ((x[:, -1] - x[:, 0]) ** 2).sum(-1).mean()
     inside = ((x - x.mean(axis=1, keepdims=True)) ** 2).sum(-1).mean()
@@ -159,6 +207,7 @@ def _sizes(frames: Sequence[Frame]) -> dict[str, float]:
         "end-to-end nm": float(np.sqrt(ends)),
         "Rg nm": float(np.sqrt(inside)),
         "contour nm": float(contour),
+        "Kuhn nm": float(ends / contour),
     }
 
 

@@ -126,21 +126,27 @@ class Landscape:
 
     def row(self, found: env.Environments) -> tuple[dict[str, Any], Floats]:
         """Scores of generated environments in the reference's order; counts on the grid."""
+        scores, labels, cells = self.scores(found)
+        matrix = env.confusion(self.fitted.labels, labels, self.n_clusters)
+        kept, kappa = env.agreement(matrix)
+        return {**scores, "confusion": matrix.tolist(), "kept": kept, "kappa": kappa}, self.inner(cells)
+
+    def scores(self, found: env.Environments) -> tuple[dict[str, Any], Ints, Floats]:
+        """Divergences of environments in any order and number; their clusters; counts on the grid."""
         places, residual = self.fitted.map.project(found.vectors)
         labels = self.fitted.model.predict(places).astype(np.int64)
         cells, populations = self._counts(places, found.frames, labels)
-        matrix = env.confusion(self.fitted.labels, labels, self.n_clusters)
-        kept, kappa = env.agreement(matrix)
-        return {
-            "map_jsd": self._compared(self.reference[0], cells),
-            "cluster_jsd": self._compared(self.reference[1], populations),
-            "populations": (populations.sum(axis=0) / populations.sum()).tolist(),
-            "reference_populations": (self.reference[1].sum(axis=0) / self.reference[1].sum()).tolist(),
-            "confusion": matrix.tolist(),
-            "kept": kept,
-            "kappa": kappa,
-            "residual": float(residual.mean()),
-        }, self.inner(cells)
+        return (
+            {
+                "map_jsd": self._compared(self.reference[0], cells),
+                "cluster_jsd": self._compared(self.reference[1], populations),
+                "populations": (populations.sum(axis=0) / populations.sum()).tolist(),
+                "reference_populations": (self.reference[1].sum(axis=0) / self.reference[1].sum()).tolist(),
+                "residual": float(residual.mean()),
+            },
+            labels,
+            cells,
+        )
 
     @staticmethod
     def inner(cells: Floats) -> Floats:

@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
 
 
 def build(
-    system: Annotated[str, typer.Argument(help="A system: sps, octane, cumene, adp, cln, kg, fritz, blobs.")],
+    system: Annotated[
+        str, typer.Argument(help="A system: sps, octane, cumene, tcs, adp, cln, kg, fritz, blobs.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to create.")],
     preset: Annotated[str, typer.Option("--preset", help="tiny, small or paper.")] = "small",
     seed: Annotated[int, typer.Option("--seed", help="Seed of builds and runs.")] = 0,

@@ -66,7 +66,7 @@ def identity_mapping(graph: MolecularGraph) -> Mapping:
     return Mapping.from_beads(graph, beads, bonds=graph.bonds, source="identity")
 
 
-def merge_consecutive(graph: MolecularGraph, s: int) -> Mapping:
+def merge_consecutive(graph: MolecularGraph, s: int, *, short_ends: bool = False) -> Mapping:
     """The encoder e_s: every s consecutive particles of a chain become their centre of mass.
 
     Where s does not divide the chain, what remains at its end is a bead of its own if it is at least half
@@ -76,6 +76,8 @@ def merge_consecutive(graph: MolecularGraph, s: int) -> Mapping:
     Args:
         graph: linear chains, numbered along each chain in any way; several where the template has them.
         s: particles a bead.
+        short_ends: the first bead of a chain holds s/2 particles (rounded down, but one), and the last what
+            remains, so that the ends of chains are told to half of s.
 
     Raises:
         InputError: s below 1, a ring or a branch.
@@ -86,7 +88,7 @@ def merge_consecutive(graph: MolecularGraph, s: int) -> Mapping:
     bonds: list[tuple[int, int]] = []
     for path in chain_paths(graph):
         first = len(beads)
-        cuts = _cuts(len(path), s)
+        cuts = _cuts(len(path), s, max(1, s // 2) if short_ends else s)
         for start, end in pairwise(cuts):
             members = path[start:end]
             # in units of one of them, so that like particles have exactly like weights
@@ -118,9 +120,9 @@ def chain_paths(graph: MolecularGraph) -> list[list[int]]:
     return paths
 
 
-def _cuts(n: int, s: int) -> list[int]:
+def _cuts(n: int, s: int, first: int) -> list[int]:
     """Where the groups of a chain of n begin, and where the last one ends."""
-    cuts = [*range(0, n, s), n]
-    if len(cuts) > 2 and 2 * (n - cuts[-2]) < s:
+    cuts = [0, *range(first, n, s), n]
+    if first == s and len(cuts) > 2 and 2 * (n - cuts[-2]) < s:
         del cuts[-2]
     return cuts

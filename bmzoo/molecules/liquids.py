@@ -1,14 +1,16 @@
-"""Octane and cumene, coarse-grained like polystyrene: the building blocks from which it can be learned.
+"""Octane and cumene, coarse-grained like polystyrene, from which it can be learned; and tetracosane.
 
-Atoms are numbered, owned and weighted as in the snapshots published with Stieffenhofer, Bereau, Wand,
-APL Materials 9, 031107 (2021). Bead type A is the backbone of polystyrene (CH2 and half of both
+Atoms of octane and cumene are numbered, owned and weighted as in the snapshots published with Stieffenhofer,
+Bereau, Wand, APL Materials 9, 031107 (2021). Bead type A is the backbone of polystyrene (CH2 and half of both
 neighbouring carbons; a bead that begins a molecule sits on its methyl carbon), B is its phenyl.
+Tetracosane has the beads of Martini (:mod:`bmzoo.molecules.martini_alkane`), four carbons each.
 Force field: OPLS-AA (:mod:`bmzoo.molecules.opls`).
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -30,12 +32,18 @@ CUMENE_IPSO, CUMENE_METHINE = 6, 11
 CUMENE_METHYLS = (13, 17)
 CUMENE_OWNERS = (1,) * 11 + (0,) * 6 + (2,) * 4
 
-DIELECTRIC = {"octane": 1.9, "cumene": 2.4}
+TETRACOSANE_CHAIN = tuple(range(1, 73, 3))
+"""Numbered as octane is."""
+CARBONS_A_BEAD = 4
+
+CHAINS = MappingProxyType({"octane": OCTANE_CHAIN, "tcs": TETRACOSANE_CHAIN})
+"""Carbons of the alkanes from end to end."""
+DIELECTRIC = {"octane": 1.9, "cumene": 2.4, "tcs": 2.0}
 """Static dielectric constants of the liquids, for the reaction field."""
 
 
 def build_topology(name: str, temperature: float) -> Topology:
-    """Graph, mapping and force field of ``octane`` or ``cumene``."""
+    """Graph, mapping and force field of ``octane``, ``cumene`` or ``tcs``."""
     graph, mapping = _MOLECULES[name]()
     return Topology(graph, mapping, build_force_field(graph, reaction_field=DIELECTRIC[name]), temperature)
 
@@ -47,10 +55,7 @@ def octane() -> tuple[MolecularGraph, Mapping]:
     neighbours; the last hydrogen of the last methyl counts for nothing, as the one that ends a
     polystyrene chain.
     """
-    types = ("H", "C", "H", "H", "C", "H", "H", *("C", "H", "H") * 5, "C", "H", "H", "H")
-    hydrogens = [(c, h) for c in OCTANE_CHAIN for h in (c + 1, c + 2)]
-    bonds = [*pairwise(OCTANE_CHAIN), *hydrogens, (1, 0), (22, 25)]
-    graph = _graph("OCT", types, bonds)
+    graph = _alkane("OCT", OCTANE_CHAIN)
     weights = np.zeros((4, graph.n_atoms))
     weights[0, OCTANE_CHAIN[0]] = MASSES["C"]
     for bead in (1, 2, 3):
@@ -58,6 +63,16 @@ def octane() -> tuple[MolecularGraph, Mapping]:
             group = OCTANE_CHAIN[place] + np.arange(3)
             weights[bead, group] = share * graph.masses[group]
     return graph, _mapping(graph, ("A1", "A2", "A3", "A4"), weights, OCTANE_OWNERS)
+
+
+def tetracosane() -> tuple[MolecularGraph, Mapping]:
+    """CH3-(CH2)22-CH3, 74 atoms, six beads of type C1: the centres of mass of four carbons each."""
+    graph = _alkane("TCS", TETRACOSANE_CHAIN)
+    carbons = np.clip((np.arange(graph.n_atoms) - 1) // 3, 0, len(TETRACOSANE_CHAIN) - 1)
+    owners = carbons // CARBONS_A_BEAD
+    weights = np.where(owners == np.arange(6)[:, None], graph.masses, 0.0)
+    names = tuple(f"C{i + 1}" for i in range(6))
+    return graph, _mapping(graph, names, weights, tuple(owners.tolist()), ("C1",) * 6)
 
 
 def cumene() -> tuple[MolecularGraph, Mapping]:
@@ -79,7 +94,15 @@ def cumene() -> tuple[MolecularGraph, Mapping]:
     return graph, _mapping(graph, ("A1", "B1", "A2"), weights, CUMENE_OWNERS)
 
 
-_MOLECULES = {"octane": octane, "cumene": cumene}
+_MOLECULES = {"octane": octane, "cumene": cumene, "tcs": tetracosane}
+
+
+def _alkane(name: str, chain: tuple[int, ...]) -> MolecularGraph:
+    """A hydrogen, then every carbon followed by two of its hydrogens, and the last hydrogen."""
+    last = chain[-1]
+    types = ("H", *("C", "H", "H") * len(chain), "H")
+    hydrogens = [(c, h) for c in chain for h in (c + 1, c + 2)]
+    return _graph(name, types, [*pairwise(chain), *hydrogens, (chain[0], 0), (last, last + 3)])
 
 
 def _graph(name: str, types: tuple[str, ...], bonds: list[tuple[int, int]]) -> MolecularGraph:
@@ -97,13 +120,17 @@ def _graph(name: str, types: tuple[str, ...], bonds: list[tuple[int, int]]) -> M
 
 
 def _mapping(
-    graph: MolecularGraph, names: tuple[str, ...], weights: np.ndarray, owners: tuple[int, ...]
+    graph: MolecularGraph,
+    names: tuple[str, ...],
+    weights: np.ndarray,
+    owners: tuple[int, ...],
+    types: tuple[str, ...] | None = None,
 ) -> Mapping:
     n_beads = len(names)
     return Mapping(
         molecule=graph.name,
         bead_names=names,
-        bead_types=tuple(name[0] for name in names),
+        bead_types=types or tuple(name[0] for name in names),
         weights=csr_array(weights),
         owners=np.array(owners, dtype=np.int64),
         bonds=np.array([(i, i + 1) for i in range(n_beads - 1)], dtype=np.int64),

@@ -70,6 +70,17 @@ class TabulatedModel:
         """See :func:`kind_of`."""
         return kind_of(bead_type, self.mirror)
 
+    def table(self, what: str, key: Key) -> Table:
+        """The potential of a class of terms.
+
+        Raises:
+            InputError: if there is none.
+        """
+        tables: dict[Key, Table] = getattr(self, what)
+        if key not in tables:
+            raise InputError(f"the model has no potential for the {what} {'-'.join(key)}")
+        return tables[key]
+
     @property
     def reach(self) -> int:
         """Bonds between the ends of spans; 0 without any."""

@@ -141,13 +141,18 @@ class CondensedRun(ABC):
     def masses(self) -> Floats:
         return np.tile(self.topology.graph.masses, self.preset.n_chains)
 
+    def system(self, box: Floats) -> openmm.System:
+        """OpenMM's, without barostat."""
+        p = self.preset
+        return build_system(self.topology, p.n_chains, box, hydrogen_mass=p.hydrogen_mass)
+
     def context(
         self, box: Floats, temperature: float, *, timestep: float, pressure: bool, seed: int
     ) -> openmm.Context:
         import openmm
 
         p = self.preset
-        system = build_system(self.topology, p.n_chains, box, hydrogen_mass=p.hydrogen_mass)
+        system = self.system(box)
         if pressure:
             barostat = self._barostat(temperature)
             barostat.setRandomNumberSeed(seed)

@@ -23,12 +23,16 @@ from bmzoo.frames.periodic import neighbour_pairs
 from bmzoo.molecules.constants import GAS_CONSTANT
 from bmzoo.molecules.graph import MolecularGraph
 from bmzoo.molecules.tabulated import BONDED, Key, Table, TabulatedModel, kind_of
+from bmzoo.simulation.bonded_matching import match_bonded
+from bmzoo.simulation.chain_growth import is_chain
 from bmzoo.simulation.coarse_run import langevin_context
 from bmzoo.simulation.inversion import correction, inner_terms, invert_bonded, measure, smoothed
 from bmzoo.simulation.tabulated_system import build_tabulated
 
 Floats = NDArray[np.float64]
 STATE = "inversion.npz"
+MATCHING_FIRST, MATCHING = 8, 2
+"""Corrections of bonded potentials to single chains, before the first iteration and after each."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ class Inversion:
             }
             model.save(self._file(iteration))
             log.append(record)
-            model = self._corrected(model, found, samples)
+            model = self._matched(self._corrected(model, found, samples), MATCHING, iteration + 1)
             self._save(model, positions, log)
             if listener is not None:
                 listener(record)
@@ -235,6 +239,7 @@ class Inversion:
             mirror=dict(self.mirror),
             source=self.source,
         )
+        model = self._matched(model, MATCHING_FIRST, 0)
         first = self.frames[0]
         chains = self._chains(first)
         centres = chains.mean(axis=1, keepdims=True)
@@ -308,7 +313,10 @@ class Inversion:
     def _corrected(
         self, model: TabulatedModel, found: Floats, samples: dict[str, dict[Key, Floats]]
     ) -> TabulatedModel:
-        """``U + damping kT ln(P / P_target)``, of pairs and, if so set, of bonded terms."""
+        """``U + damping kT ln(P / P_target)``, of pairs and, if so set, of bonded terms.
+
+        Those of chains are left to :func:`match_bonded`.
+        """
         kt, s = GAS_CONSTANT * self.temperature, self.settings
         rows = []
         for key, mine, theirs in zip(self.counter.keys, found, self.target, strict=True):
@@ -330,9 +338,19 @@ class Inversion:
                 for key, table in getattr(model, what).items()
             }
             for what in samples
-            if s.correct_bonded and what != "bonds"
+            if s.correct_bonded and what != "bonds" and not is_chain(self.graph)
         }
         return replace(model, pairs=self._tables(rows), **bonded)
+
+    def _matched(self, model: TabulatedModel, rounds: int, iteration: int) -> TabulatedModel:
+        """With the bonded potentials under which single chains are as the frames' are."""
+        s = self.settings
+        if not (s.correct_bonded and is_chain(self.graph) and model.angles):
+            return model
+        rng = np.random.default_rng([self.seed, 2, iteration])
+        return match_bonded(
+            model, self.graph, self.samples, self.temperature, rng, rounds=rounds, skip_ends=s.skip_ends
+        )
 
     def _completed(self, energies: Floats, target: Floats) -> Floats:
         """Zero at the cutoff, and a repulsive core where the target has no pairs."""

@@ -1,4 +1,4 @@
-"""Reference liquids of octane and cumene; see :func:`build`."""
+"""Reference liquids of octane, cumene and tetracosane; see :func:`build`."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def build(
     progress: Progress | None = None,
     resume: bool = True,
 ) -> Path:
-    """Makes a reference folder of a liquid at 350 K and 1 bar.
+    """Makes a reference folder of a liquid at 1 bar.
 
-    rdkit's conformers on a lattice, compression, equilibration at constant pressure at 400 K and then at
-    350 K, production. Train and test are built separately.
+    rdkit's conformers on a lattice, compression, equilibration at constant pressure, hot and then at the
+    liquid's temperature, production. Train and test are built separately.
 
     Args:
-        system: ``octane`` or ``cumene``.
+        system: ``octane``, ``cumene`` or ``tcs``.
         preset: ``tiny``, ``small`` (what is embedded) or ``paper``.
         output: folder to create; see :mod:`bmzoo.systems.reference`.
         seed: of conformers, velocities, thermostat and barostat.
@@ -54,14 +54,16 @@ def build(
         topology=topology,
         settings=settings,
         make_run=partial(MeltRun, draw=partial(embed, topology.graph)),
-        describe=_gauche if system == "octane" else lambda *_: {},
+        describe=partial(_gauche, liquids.CHAINS[system]) if system in liquids.CHAINS else lambda *_: {},
     )
     return recipe.build(output, seed=seed, progress=progress, resume=resume)
 
 
-def _gauche(chains: NDArray[np.float64], _boxes: NDArray[np.float64]) -> dict[str, Any]:
+def _gauche(
+    chain: tuple[int, ...], chains: NDArray[np.float64], _boxes: NDArray[np.float64]
+) -> dict[str, Any]:
     """Share of gauche torsions, of all frames and of both halves."""
-    backbone = np.array(liquids.OCTANE_CHAIN)
+    backbone = np.array(chain)
     parts = [chains, *np.array_split(chains, 2)]
     whole, *halves = (round(1.0 - trans_fraction(part, backbone), 4) for part in parts)
     return {"gauche_fraction": whole, "gauche_fraction_of_halves": halves}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bmzoo.errors import InputError
 from bmzoo.molecules.graph import MolecularGraph
-from bmzoo.molecules.tabulated import Table, TabulatedModel, terms_of
+from bmzoo.molecules.tabulated import TabulatedModel, terms_of
 
 if TYPE_CHECKING:
     import openmm
@@ -65,7 +65,7 @@ def _bonded(model: TabulatedModel, graph: MolecularGraph, n_molecules: int) -> l
         terms = terms_of(graph, model.mirror, what, model.reach)
         ends = terms.beads[:, [0, -1]] if what == "spans" else terms.beads
         for number, key in enumerate(terms.keys):
-            table = _table(model, what, key)
+            table = model.table(what, key)
             # the forces made for bonds, angles and torsions take no tables
             force = openmm.CustomCompoundBondForce(ends.shape[1], f"potential({variable})")
             turn = what == "dihedrals"
@@ -127,7 +127,7 @@ def sidon(n: int) -> list[int]:
 def _joined(model: TabulatedModel, names: list[str], codes: list[int]) -> tuple[Floats, float, float]:
     """Energies on one grid, the distance between two potentials on it, and its spacing, nm."""
     pairs = list(combinations_with_replacement(range(len(names)), 2))
-    tables = {codes[a] + codes[b]: _table(model, "pairs", (names[a], names[b])) for a, b in pairs}
+    tables = {codes[a] + codes[b]: model.table("pairs", (names[a], names[b])) for a, b in pairs}
     step = min(table.stop / (len(table.energies) - 1) for table in tables.values())
     gap = round(GAP / step)
     width = int(np.ceil(model.cutoff / step - 1e-6)) + gap
@@ -139,10 +139,3 @@ def _joined(model: TabulatedModel, names: list[str], codes: list[int]) -> tuple[
         if start:  # climb to the core before it begins: a step there would make the spline swing
             joined[start - gap // 2 : start] = np.linspace(0, values[0], gap // 2, endpoint=False)
     return joined, width * step, step
-
-
-def _table(model: TabulatedModel, what: str, key: tuple[str, ...]) -> Table:
-    tables: dict[tuple[str, ...], Table] = getattr(model, what)
-    if key not in tables:
-        raise InputError(f"the model has no potential for the {what} {'-'.join(key)}")
-    return tables[key]

@@ -13,7 +13,7 @@ from bmzoo.errors import InputError, unknown
 if TYPE_CHECKING:
     from bmzoo.systems.system import System
 
-NAMES = ("sps", "octane", "cumene", "adp", "cln", "kg", "fritz", "blobs")
+NAMES = ("sps", "octane", "cumene", "adp", "cln", "kg", "fritz", "blobs", "tcs")
 """Every module here with ``STATES``, ``TITLE`` and ``load(state)``."""
 
 

@@ -1,4 +1,4 @@
-"""Liquids of one small molecule at 350 K, OPLS-AA: what octane and cumene have in common.
+"""Liquids of one small molecule, OPLS-AA: what octane, cumene and tetracosane have in common.
 
 Coarse-grained models and numbering: Stieffenhofer, Bereau, Wand, APL Materials 9, 031107 (2021); see
 :mod:`bmzoo.molecules.liquids`.
@@ -6,6 +6,7 @@ Coarse-grained models and numbering: Stieffenhofer, Bereau, Wand, APL Materials 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bmzoo.errors import InputError
@@ -14,25 +15,25 @@ from bmzoo.systems.reference import Reference
 from bmzoo.systems.system import System
 
 STATES = ("350K",)
-TEMPERATURE = 350.0
+"""Of octane and cumene."""
 DATA = Path(__file__).parent / "data"
 
 
-def load_liquid(name: str, title: str, state: str | None = None) -> System:
-    """A liquid of :mod:`bmzoo.molecules.liquids`.
+def load_liquid(name: str, title: str, state: str | None = None, *, states: Sequence[str] = STATES) -> System:
+    """A liquid of :mod:`bmzoo.molecules.liquids`; its states are temperatures.
 
     Raises:
         InputError: for a state that it does not have.
     """
-    chosen = state or STATES[0]
-    if chosen not in STATES:
-        raise InputError(f"{name} has no state '{chosen}'; it has {', '.join(STATES)}")
+    chosen = state or states[0]
+    if chosen not in states:
+        raise InputError(f"{name} has no state '{chosen}'; it has {', '.join(states)}")
     folder = DATA / name / chosen
     return System(
         name=name,
         state=chosen,
-        title=f"{title}, liquid, {TEMPERATURE:.0f} K",
-        topology=liquids.build_topology(name, TEMPERATURE),
+        title=f"{title}, liquid, {chosen[:-1]} K",
+        topology=liquids.build_topology(name, float(chosen[:-1])),
         periodic=True,
         benchmark_frames=6,
         reference=Reference(folder) if (folder / "provenance.json").is_file() else None,

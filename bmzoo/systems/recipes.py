@@ -49,7 +49,11 @@ def build(
         from bmzoo.simulation import melt
 
         return melt.build(preset, output, seed=seed, progress=progress, resume=resume)
-    if name in ("octane", "cumene"):
+    if state == "martini":
+        from bmzoo.simulation import martini_liquid
+
+        return martini_liquid.build(preset, output, seed=seed, progress=progress, resume=resume)
+    if name in ("octane", "cumene", "tcs"):
         from bmzoo.simulation import liquids
 
         return liquids.build(name, preset, output, seed=seed, progress=progress, resume=resume)

@@ -45,6 +45,17 @@ def test_like_beads_have_like_weights() -> None:
     assert np.array_equal(one.weights.toarray(), other.weights.toarray())
 
 
+@given(n=st.integers(1, 40), s=st.integers(1, 12))
+def test_short_ends(n: int, s: int) -> None:
+    counts = np.bincount(merge_consecutive(chain_graph("X", "K" * n, 1.0), s, short_ends=True).owners)
+    assert counts.sum() == n
+    assert counts[0] == min(n, max(1, s // 2))
+    assert (counts[1:-1] == s).all()
+    assert counts[-1] <= s
+    if n == 32 and s in (2, 4):
+        assert counts[-1] == s // 2
+
+
 def test_order_is_that_of_the_chain() -> None:
     graph = MolecularGraph(
         "shuffled", (BEAD,) * 4, tuple("abcd"), ("K",) * 4, np.ones(4), np.array([[0, 2], [2, 1], [1, 3]]),

@@ -19,7 +19,7 @@ from bmzoo.systems.reference import Reference
 pytest.importorskip("openmm")
 
 
-@pytest.mark.parametrize("name", ["octane", "cumene"])
+@pytest.mark.parametrize("name", ["octane", "cumene", "tcs"])
 def test_conformers(name: str) -> None:
     topology = liquids.build_topology(name, 350.0)
     graph = topology.graph
@@ -35,7 +35,7 @@ def test_conformers(name: str) -> None:
         assert np.linalg.svd(corners, compute_uv=False)[:, 2].max() < 0.02
 
 
-@pytest.mark.parametrize("name", ["octane", "cumene"])
+@pytest.mark.parametrize("name", ["octane", "cumene", "tcs"])
 def test_boxes_are_wide_enough(name: str) -> None:
     """A fifth of volume may be lost to compression before the cutoff reaches half of the box."""
     topology = liquids.build_topology(name, 350.0)

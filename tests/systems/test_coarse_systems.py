@@ -12,9 +12,10 @@ from bmzoo.frames.trajectory import read_frames
 from bmzoo.frames.whole import whole_molecules
 from bmzoo.molecules.polystyrene_beads import MIRROR, bead_chain, build_topology
 from bmzoo.molecules.tabulated import TabulatedModel, stretches, terms_of
+from bmzoo.simulation.chain_growth import draw_chain
 from bmzoo.simulation.inversion import measure
 from bmzoo.simulation.kremer_grest_melt import internal_distances
-from bmzoo.simulation.tabulated_melt import draw_chain
+from bmzoo.simulation.tabulated_melt import typical
 from bmzoo.systems import load_system
 from bmzoo.systems.blobs import build as build_blobs
 from bmzoo.systems.fritz import MODEL
@@ -55,6 +56,15 @@ def test_grown_chains_are_as_wide_as_in_the_melt() -> None:
     assert bonds.mean() == pytest.approx(0.363, abs=0.005)
     # of the atomistic melt: 0.141 nm^2 a bond over 12 bonds
     assert internal_distances(chains)[11] / 12 == pytest.approx(0.14, rel=0.25)
+
+
+def test_walks_chosen_are_typical() -> None:
+    """The few chains of a melt have the size of many; chosen at random they would not."""
+    rng = np.random.default_rng(8)
+    pool = np.cumsum(rng.standard_normal((96, 60, 3)), axis=1)
+    expected = internal_distances(pool)
+    found = internal_distances(typical(pool, 24, rng))
+    assert found[[9, 29, 58]] == pytest.approx(expected[[9, 29, 58]], rel=0.06)
 
 
 def test_tiny_build_and_its_blobs(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Octane and cumene as we describe them, against the published frames and OpenMM."""
+"""Octane, cumene and tetracosane as we describe them, against the published frames and OpenMM."""
 
 from __future__ import annotations
 
@@ -40,6 +40,27 @@ def test_molecules(name: str, beads: str) -> None:
     assert set(beads) <= set(polymer.mapping.bead_types)
     with pytest.raises(InputError, match="unknown state"):
         load_system(name + ":300K")
+
+
+def test_tetracosane() -> None:
+    """Six beads of four carbons each with their hydrogens; charges and numbering as of octane."""
+    system = load_system("tcs")
+    topology = system.topology
+    assert (system.state, topology.temperature, topology.n_atoms, topology.n_beads) == ("400K", 400.0, 74, 6)
+    graph = topology.graph
+    chain = np.array(liquids.TETRACOSANE_CHAIN)
+    assert [graph.types[i] for i in chain] == ["C"] * 24
+    assert topology.mapping.owners[chain].tolist() == np.repeat(np.arange(6), 4).tolist()
+    for atom in range(graph.n_atoms):
+        if graph.types[atom] == "H":
+            (carbon,) = graph.neighbours[atom]
+            assert topology.mapping.owners[atom] == topology.mapping.owners[carbon]
+    masses = topology.mapping.weights.toarray().sum(axis=1)
+    assert masses == pytest.approx([57.116, *[56.108] * 4, 57.116])
+    octane = load_system("octane").topology
+    charges = field_of("tcs").charges
+    assert charges[:10] == pytest.approx(octane.force_field.charges[:10])  # type: ignore[union-attr]
+    assert len(field_of("tcs").pairs) == 23 * 9
 
 
 def test_beads_are_those_of_polystyrene() -> None:
@@ -107,7 +128,7 @@ def test_chemistry_without_parameters_is_refused() -> None:
         build_force_field(strange, reaction_field=1.9)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "tcs"])
 def test_energies_and_openmm_agree(name: str) -> None:
     """Two molecules in a box, distorted: every kind of term, and the forces."""
     openmm = pytest.importorskip("openmm")

@@ -13,6 +13,11 @@ class MorphingConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     s: int = Field(2, ge=2, le=1000, description="consecutive beads that are merged into one and put back")
+    short_ends: bool = Field(
+        False,
+        description="merge only s/2 beads at the ends of chains, which are otherwise free to move about the "
+        "centre of the last s; weights must be trained so",
+    )
     scheme: Literal["A", "B"] = Field(
         "A",
         description="A: all beads drawn anew from the merged ones; B: Gibbs sweeps that start from the beads "

@@ -48,7 +48,7 @@ class Morphing(Backmapper):
                 "coarse-grained model, such as the system 'kg'"
             )
         self.settings = cast(MorphingConfig, self.config)
-        self.encoder = merge_consecutive(topology.graph, self.settings.s)
+        self.encoder = merge_consecutive(topology.graph, self.settings.s, short_ends=self.settings.short_ends)
         self.merged = replace(topology, mapping=self.encoder)
         self._generator: Backmapper | None = None
         self._ranges: Ranges | None = None
