@@ -182,7 +182,8 @@ DEFINITIONS = (
         "`ensemble/diversity`",
         (
             "spread of the samples of one CG frame over the reference's spread given the beads nearby, "
-            "extrapolated to exact agreement of the beads: 1 is right, 0 collapse, above 1 noise; "
+            "extrapolated to exact agreement of the beads, like atoms exchanged where they then lie nearer: "
+            "1 is right, 0 collapse, above 1 noise; "
             "`diversity_nm`, without a ratio, where there are too few frames for it, or beads of a simulation"
         ),
     ),

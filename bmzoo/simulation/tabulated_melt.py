@@ -41,7 +41,7 @@ PRESETS = MappingProxyType(
             n_chains=2,
             splits=(("train", 2), ("test", 2)),
             interval=0.12,
-            equilibration=0.24,
+            equilibration=2.4,
             tolerance=0.5,
         ),
         "small": _SMALL,
