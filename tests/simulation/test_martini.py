@@ -86,8 +86,7 @@ def test_tiny_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def embedded() -> Reference:
     reference = load_system("tcs:martini").reference
-    if reference is None:
-        pytest.skip("no frames of tcs:martini are embedded yet")
+    assert reference is not None
     return reference
 
 
