@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bmzoo.backends.temporal_cvae.config import TemporalCVAEConfig
-from bmzoo.backends.temporal_cvae.network import CVAE, LENGTH, Decoded
+from bmzoo.backends.temporal_cvae.network import LENGTH, Decoded, Network
 from bmzoo.backends.temporal_cvae.schedules import beta, energy_weight
 from bmzoo.errors import InputError
 from bmzoo.molecules.constants import GAS_CONSTANT
@@ -60,7 +60,7 @@ class LossTerms:
             self.energy.to(device)
 
     def __call__(
-        self, network: CVAE, found: Decoded, atoms: Tensor, beads: Tensor, step: int
+        self, network: Network, found: Decoded, atoms: Tensor, beads: Tensor, step: int
     ) -> dict[str, Tensor]:
         """Every term but the divergence, and ``rmsd`` (nm), which is only told; means over the batch."""
         config = self.config
@@ -68,8 +68,8 @@ class LossTerms:
         terms = {"coordinate": off.square().mean()}
         terms["rmsd"] = LENGTH * off.detach().square().sum(-1).mean().sqrt()
         terms["bead"] = ((network.mapping @ found.free - beads) / LENGTH).square().mean()
-        if config.voxel_weight:
-            terms["voxel"] = (found.densities - network.grid.separate(atoms)).square().mean()
+        if config.voxel_weight and found.densities is not None:
+            terms["voxel"] = (found.densities - network.densities_of(atoms)).square().mean()
         if config.distance_weight:
             terms["distance"] = ((_distances(found.atoms) - _distances(atoms)) / LENGTH).square().mean()
         if config.local_weight and len(self._near):
