@@ -19,8 +19,11 @@ from bmzoo.backends.temporal_cvae.latent_flow import N_TIMES, Flow, time_feature
 from bmzoo.backends.temporal_cvae.layers import SLOPE, Residual
 from bmzoo.backends.temporal_cvae.local_frames import frame_beads, local_frames, relations
 from bmzoo.backends.temporal_cvae.network import LENGTH, MOST, Decoded, Network
+from bmzoo.backends.temporal_cvae.springs import Springs
 from bmzoo.molecules.topology import Topology
 
+GIVE = 0.01
+"""nm, unit in which lengths of springs differ from their means."""
 RELATIONS = 24
 """Numbers that say how two beads lie to one another, now and before."""
 
@@ -129,6 +132,7 @@ class BeadCVAE(Network):
     _slots: Tensor
     _filled: Tensor
     _places: Tensor
+    _rests: Tensor
 
     def __init__(self, topology: Topology, config: TemporalCVAEConfig) -> None:
         super().__init__()
@@ -152,6 +156,10 @@ class BeadCVAE(Network):
         self.posterior = EachBead(n_beads, config.hidden, 2 * config.latent)
         self.decoder = Trunk(n_beads, known + config.latent, config)
         self.out = EachBead(n_beads, config.hidden, own)
+        self.springs = Springs(topology.graph, config.springs)
+        slots, _, places = _slots(owners[self.springs.pairs[:, 0].numpy()], n_beads)
+        self.register_buffer("_rests", torch.as_tensor(places), persistent=False)
+        self.rest = EachBead(n_beads, config.hidden, slots.shape[1])
         self.prior = BeadFlow(n_beads, known, config) if config.prior == "flow" else None
 
     @torch.no_grad()
@@ -169,6 +177,7 @@ class BeadCVAE(Network):
         away = before - mean_before
         together = ((now - mean) * away).sum(-1).mean(0)
         keep = (together / (away.square().sum(-1).mean(0) + 3 * self.config.guess_noise**2)).clamp(0, 1)
+        self.springs.fit(atoms)
         self.keep.copy_(keep[:, None])
         self.constants.copy_(mean - keep[:, None] * mean_before)
 
@@ -192,10 +201,14 @@ class BeadCVAE(Network):
 
     def decode(self, latent: Tensor, known: BeadCondition) -> Decoded:
         numbers = torch.cat([latent.reshape(len(latent), len(self.mapping), -1), known.seen.own], -1)
-        off = self.out(self.decoder(numbers, known.seen.pairs)).reshape(len(latent), -1, 3)
-        inside = known.guess + LENGTH * off[:, self._places]
+        h = self.decoder(numbers, known.seen.pairs)
+        off = self.out(h).reshape(len(latent), -1, 3)[:, self._places]
+        inside = known.guess + LENGTH * off
         free = known.beads[:, self.owners] + _turned(inside, known.frames[:, self.owners])
-        return Decoded(free + self.spread @ (known.beads - self.mapping @ free), free, None)
+        atoms = free + self.spread @ (known.beads - self.mapping @ free)
+        longer = GIVE * self.rest(h).flatten(1)[:, self._rests]
+        atoms = self.springs(atoms, longer, known.beads, self.mapping, self.spread)
+        return Decoded(atoms, free, None)
 
     def _earlier(self, history: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Earlier atoms inside their frames of that time; these beads, and these frames."""

@@ -35,6 +35,9 @@ class TemporalCVAEConfig(BaseModel):
         None, ge=4, le=256, description="of the decoder's; default: the same"
     )
     blocks: int = Field(2, ge=0, le=16, description="residual blocks of convolutions, or rounds of beads")
+    springs: int = Field(
+        8, ge=0, le=100, description="steps in which springs relax atoms, with a network of beads"
+    )
     stride: Literal[1, 2] = Field(2, description="of the first convolution of encoders")
     hidden: int = Field(256, ge=16, le=4096, description="width of the layers behind the convolutions")
     latent: int = Field(32, ge=1, le=512, description="dimensions of the latent space, or of every bead's")
