@@ -17,9 +17,9 @@ HAVE = {
 }
 """What a backend needs, by ``Capabilities.fitting``."""
 RULE = (
-    "Of the rows of one kind, the cheapest that none of its kind beats in C2ST AUC (0.5: nobody can tell) by "
-    "more than two standard errors; its AUC, and seconds a frame. Bold: the cheapest of a system, raw or "
-    "refined, that no row beats so."
+    "A cell names the cheapest of its kind that no other of the kind beats in C2ST AUC by more than two "
+    "standard errors, its AUC (0.5: no classifier can tell the frames from real ones), and seconds a frame. "
+    "Bold: the cheapest of a system, raw or refined, that no row beats so."
 )
 
 
