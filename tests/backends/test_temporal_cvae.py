@@ -22,6 +22,7 @@ from bmzoo.backends.temporal_cvae.mixture import Mixture
 from bmzoo.backends.temporal_cvae.model import TemporalCVAE
 from bmzoo.backends.temporal_cvae.schedules import beta, energy_weight
 from bmzoo.backends.temporal_cvae.seeds import SeedLibrary
+from bmzoo.backends.temporal_cvae.springs import Springs
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.systems import load_system
@@ -351,6 +352,29 @@ def test_the_network_of_beads_turns_along_and_knows_its_mirror_image(order: int)
     for one, other in zip(here, turned, strict=True):
         assert torch.allclose(one, other, atol=2e-2)
     assert not torch.allclose(here[2], mirrored[2], atol=2e-2)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1000))
+def test_springs_mend_lengths_and_leave_beads(seed: int) -> None:
+    topology = toy_topology()
+    pairs = list(toy_pairs(6))
+    true = torch.as_tensor(np.array([p.atomistic.positions for p in pairs])).float()
+    mapping, spread = topology.mapping.matrix.toarray(), bead_spread(topology)
+    mapping, spread = torch.as_tensor(mapping).float(), torch.as_tensor(spread).float()
+    springs = Springs(topology.graph, 30)
+    springs.fit(true)
+    noise = np.random.default_rng(seed).normal(scale=0.02, size=true.shape)
+    moved = true + torch.as_tensor(noise).float()
+    wanted = springs.lengths_of(true) - springs.mean
+    relaxed = springs(moved, wanted, mapping @ true, mapping, spread)
+    bonds = springs.lengths_of(true).std(0) < 0.004
+    before, after = ((springs.lengths_of(x) - springs.lengths_of(true))[:, bonds] for x in (moved, relaxed))
+    assert after.square().mean() < 0.1 * before.square().mean()
+    assert torch.allclose(mapping @ relaxed, mapping @ true, atol=1e-5)
+    turn = torch.as_tensor(Rotation.random(random_state=seed).as_matrix()).float()
+    turned = springs(moved @ turn, wanted, mapping @ true @ turn, mapping, spread)
+    assert torch.allclose(turned, relaxed @ turn, atol=1e-4)
 
 
 def test_the_network_of_beads_learns_a_few_frames() -> None:

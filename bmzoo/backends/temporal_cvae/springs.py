@@ -76,7 +76,7 @@ class Springs(nn.Module):
             mapping, spread: ``(n_beads, n_atoms)`` and ``(n_atoms, n_beads)``.
         """
         one, other = self.pairs.T
-        stiffness = softplus(self.stiffness)
+        stiffness = softplus(self.stiffness) * (self.mean > 0)  # none before they are fitted
         share = self._ends * stiffness / (self._ends.abs() @ stiffness).clamp_min(1e-6)[:, None]
         for pace in self.pace:
             apart = atoms[:, one] - atoms[:, other]
