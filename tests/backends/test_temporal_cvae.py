@@ -25,6 +25,7 @@ from bmzoo.backends.temporal_cvae.seeds import SeedLibrary
 from bmzoo.backends.temporal_cvae.springs import Springs
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.frames.superpose import superpose
 from bmzoo.systems import load_system
 from bmzoo.testing.conformance import BackendConformance
 from bmzoo.testing.toys import toy_pairs, toy_topology
@@ -130,6 +131,15 @@ def test_windows_are_consecutive_and_superposed(augment: str) -> None:
     assert (np.square(carried - beads[:, 1]).sum((1, 2)) <= still + 1e-6).all()
     matrix = toy_topology().mapping.matrix.toarray()
     assert np.allclose(matrix @ atoms, beads, atol=1e-5)
+
+
+def test_runs_are_learned_from_backwards_too() -> None:
+    data = _in_runs([5, 3])
+    both = TrainingSet(toy_topology(), _with(backwards=True, unroll=2), data, seed=0)
+    assert both.known.tolist() == [1, 2, 3, 4, 6, 7, 9, 10, 12, 13, 14, 15]
+    assert np.allclose(both.beads[8:], both.beads[7::-1])
+    carried = superpose(both.beads[7], both.beads[6])(both.atoms[7])
+    assert np.allclose(both.history[9, 0], carried, atol=1e-5)
 
 
 @settings(max_examples=10, deadline=None)
@@ -362,7 +372,7 @@ def test_springs_mend_lengths_and_leave_beads(seed: int) -> None:
     true = torch.as_tensor(np.array([p.atomistic.positions for p in pairs])).float()
     mapping, spread = topology.mapping.matrix.toarray(), bead_spread(topology)
     mapping, spread = torch.as_tensor(mapping).float(), torch.as_tensor(spread).float()
-    springs = Springs(topology.graph, 30)
+    springs = Springs(topology.graph, 30, 2)
     springs.fit(true)
     noise = np.random.default_rng(seed).normal(scale=0.02, size=true.shape)
     moved = true + torch.as_tensor(noise).float()

@@ -156,7 +156,7 @@ class BeadCVAE(Network):
         self.posterior = EachBead(n_beads, config.hidden, 2 * config.latent)
         self.decoder = Trunk(n_beads, known + config.latent, config)
         self.out = EachBead(n_beads, config.hidden, own)
-        self.springs = Springs(topology.graph, config.springs)
+        self.springs = Springs(topology.graph, config.springs, config.spring_bonds)
         slots, _, places = _slots(owners[self.springs.pairs[:, 0].numpy()], n_beads)
         self.register_buffer("_rests", torch.as_tensor(places), persistent=False)
         self.rest = EachBead(n_beads, config.hidden, slots.shape[1])

@@ -38,6 +38,7 @@ class TemporalCVAEConfig(BaseModel):
     springs: int = Field(
         8, ge=0, le=100, description="steps in which springs relax atoms, with a network of beads"
     )
+    spring_bonds: Literal[2, 3] = Field(3, description="bonds over which these springs reach")
     stride: Literal[1, 2] = Field(2, description="of the first convolution of encoders")
     hidden: int = Field(256, ge=16, le=4096, description="width of the layers behind the convolutions")
     latent: int = Field(32, ge=1, le=512, description="dimensions of the latent space, or of every bead's")
@@ -56,6 +57,10 @@ class TemporalCVAEConfig(BaseModel):
     # training
     batch: int = Field(64, ge=1, le=4096, description="windows in a batch")
     unroll: int = Field(3, ge=1, le=64, description="frames of a window, each fed into the next")
+    backwards: bool = Field(
+        False,
+        description="learn from runs in reverse order, too: in equilibrium both ways are equally likely",
+    )
     previous_noise: float = Field(
         0.01, ge=0, le=1, description="nm, by which the atoms before a window are shifted at most"
     )
@@ -103,7 +108,7 @@ class TemporalCVAEConfig(BaseModel):
     components: int = Field(10, ge=1, le=100, description="Gaussians fitted to the latents of the reference")
     mixture_frames: int = Field(4_000, ge=1, description="reference frames that they are fitted to")
     seeds: int = Field(
-        1_000, ge=1, le=100_000, description="reference frames kept, whose past a trajectory can begin with"
+        300, ge=1, le=100_000, description="reference frames kept, whose past a trajectory can begin with"
     )
     gap: float = Field(
         1.5, ge=1, le=100, description="usual intervals, beyond which a frame does not follow the one before"

@@ -75,12 +75,15 @@ class TrainingSet:
     ) -> None:
         self.config, self.seed = config, seed
         beads, atoms, times, name = _read(topology, pairs)
+        self.interval, linked = _links(times)
+        if config.backwards:
+            beads, atoms = (np.concatenate([x, x[::-1]]) for x in (beads, atoms))
+            linked = np.concatenate([linked, [False], linked[:0:-1]])
         self.template = mean_beads(beads) if template is None else template
         fit = superpose(beads, self.template)
         self.beads, self.atoms = fit(beads).astype(np.float32), fit(atoms).astype(np.float32)
         if config.network == "voxels":
             _check_grid(config, self.atoms, name)
-        self.interval, linked = _links(times)
         carry = superpose(self.beads[:-1], self.beads[1:])
         self._rotations = np.concatenate([np.eye(3)[None], carry.rotation])
         self._translations = np.concatenate([np.zeros((1, 3)), carry.translation])

@@ -164,7 +164,8 @@ class TemporalCVAE(Backmapper):
         Raises:
             InputError: no frames, or none that follow one another as in training.
         """
-        seen = TrainingSet(self.topology, self.settings, pairs, seed=0, template=self._template)
+        as_given = self.settings.model_copy(update={"backwards": False})
+        seen = TrainingSet(self.topology, as_given, pairs, seed=0, template=self._template)
         return self._encoded(seen, seen.known)[0].numpy(), seen.known
 
     def _latents(self, training: TrainingSet) -> Floats:

@@ -34,15 +34,16 @@ class Springs(nn.Module):
     Args:
         graph: the molecule.
         steps: of the relaxation.
+        bonds: over which springs reach.
     """
 
     pairs: Tensor
     mean: Tensor
     _ends: Tensor
 
-    def __init__(self, graph: MolecularGraph, steps: int) -> None:
+    def __init__(self, graph: MolecularGraph, steps: int, bonds: int) -> None:
         super().__init__()
-        pairs = near_pairs(graph, 3)
+        pairs = near_pairs(graph, bonds)
         each = torch.arange(len(pairs))
         ends = torch.zeros(graph.n_atoms, len(pairs))
         ends[pairs[:, 0], each], ends[pairs[:, 1], each] = 1.0, -1.0
