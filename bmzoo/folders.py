@@ -55,7 +55,9 @@ def empty(folder: Path) -> None:
 
 @contextmanager
 def work_folder(output: Path, recipe: dict[str, Any], *, resume: bool = True) -> Iterator[Path]:
-    """``.<output>.work`` beside the output, in which an output is made; removed when it is done.
+    """``.<output>.work`` beside the output, in which an output is made.
+
+    It is removed when that is done, or was given up before anything was kept.
 
     Args:
         output: what will be there in the end.
@@ -73,5 +75,10 @@ def work_folder(output: Path, recipe: dict[str, Any], *, resume: bool = True) ->
         if not (resume and record.is_file() and record.read_text() == text):
             empty(work)
         record.write_text(text)
-        yield work
-        shutil.rmtree(work)
+        done = False
+        try:
+            yield work
+            done = True
+        finally:
+            if done or {path.name for path in work.iterdir()} == {LOCK, RECIPE}:
+                shutil.rmtree(work)

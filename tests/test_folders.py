@@ -51,6 +51,12 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         pass
 
 
+def test_nothing_is_left_of_work_that_kept_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), work_folder(tmp_path / "deep" / "out", {}):
+        raise KeyError
+    assert list((tmp_path / "deep").iterdir()) == []
+
+
 def interrupted(output: Path, seed: int) -> Path:
     """Leaves a file in the work folder of an output."""
     with suppress(KeyboardInterrupt), work_folder(output, {"seed": seed}) as work:

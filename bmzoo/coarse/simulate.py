@@ -124,6 +124,7 @@ def simulate(
     """
     settings.check(system)
     _check_same(work, system, model, settings)
+    progress(0)
     langevin = Langevin(
         FastForces(model), bead_masses(system), model.kt, settings.time_step, settings.friction
     )

@@ -74,6 +74,9 @@ def invert_frames(
             threads=int(os.environ.get("OPENMM_CPU_THREADS") or os.cpu_count() or 1),
             source=f"iterative Boltzmann inversion of {topology.graph.name} at {topology.temperature:g} K",
         )
+        inversion.check()
+        if progress is not None:
+            progress(0, "")
         model = inversion.run(_reporter(progress))
         made = work / "made"
         shutil.rmtree(made, ignore_errors=True)

@@ -67,6 +67,8 @@ class RunRecipe:
         """
         recipe = {"system": self.system, "preset": asdict(self.settings), "seed": seed}
         with work_folder(output, recipe, resume=resume) as work:
+            if progress is not None:
+                progress(0, "")
             runs = self.runs(work, seed)
             done = 0
             for name, run in runs.items():

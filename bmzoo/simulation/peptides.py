@@ -106,6 +106,8 @@ def build(
     recipe = {"system": system, "preset": asdict(settings), "seed": seed}
     run = _build_dipeptide if system == "adp" else _build_chignolin
     with work_folder(output, recipe, resume=resume) as work:
+        if progress is not None:
+            progress(0, "")
         peptide, splits, summary = run(work, settings, seed, _Counter(progress))
         record = {"system": system, "state": STATES[system], "preset": preset, "seed": seed} | summary
         masses = np.array([atom.element.mass._value for atom in peptide.topology.atoms()])
