@@ -103,6 +103,11 @@ def weights_label(backend: str, weights: str | Path | None, system: Any) -> str:
     return f"{name} ({digest})"
 
 
+def joined(weights: dict[str, str]) -> str:
+    """What stands for several weights in the provenance."""
+    return ", ".join(f"{key}={label}" for key, label in weights.items()) or "none"
+
+
 def provenance(*, seed: int, threads: int, weights: str) -> dict[str, Any]:
     """Date, machine, threads, seed and weights of a run."""
     return {

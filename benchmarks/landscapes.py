@@ -26,7 +26,17 @@ from typing import Any
 
 import _figures as figures
 import numpy as np
-from _common import SHARED, new_parser, provenance, provenance_line, refusals, set_threads, table, write_json
+from _common import (
+    SHARED,
+    joined,
+    new_parser,
+    provenance,
+    provenance_line,
+    refusals,
+    set_threads,
+    table,
+    write_json,
+)
 from _scoring import TestSet, embedded_set, load_test_set
 from _sources import REFERENCE, Made, make_frames, names, published
 from numpy.typing import NDArray
@@ -287,7 +297,7 @@ def run(options: argparse.Namespace) -> None:
         weights |= {f"{name} {key}": label for key, label in used.items()}
         levels = LEVELS.get(tests.system.name, LEVELS[""])
         some = [explore(tests, made, level, options) for level in levels]
-        origin = provenance(seed=options.seed, threads=options.threads, weights=_joined(used))
+        origin = provenance(seed=options.seed, threads=options.threads, weights=joined(used))
         file = f"{tests.system.name}-{tests.system.state}"
         cost = {key: m.cpu_seconds for key, m in made.items()}
         write_json(options.output / f"{file}.json", {**origin, "cpu_seconds": cost, "landscapes": some})
@@ -295,11 +305,7 @@ def run(options: argparse.Namespace) -> None:
         found += some
     print(tables(found))
     print("\n" + "; ".join(dict.fromkeys(f"{_label(f)}: {f['source']}" for f in found)) + ".")
-    print(provenance_line({**origin, "weights": _joined(weights)}))
-
-
-def _joined(weights: dict[str, str]) -> str:
-    return ", ".join(f"{key}={label}" for key, label in weights.items()) or "none"
+    print(provenance_line({**origin, "weights": joined(weights)}))
 
 
 if __name__ == "__main__":

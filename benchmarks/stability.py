@@ -19,7 +19,7 @@ from typing import Any
 
 import _figures as figures
 import numpy as np
-from _common import new_parser, provenance, provenance_line, refusals, set_threads, table, write_json
+from _common import joined, new_parser, provenance, provenance_line, refusals, set_threads, table, write_json
 from _scoring import TestSet, embedded_set
 from _sources import REFERENCE, make_frames, names
 
@@ -165,7 +165,7 @@ def run(options: argparse.Namespace) -> None:
     for state in options.states.split(","):
         tests = embedded_set(load_system(f"sps:{state}"), options.frames, seed=options.seed)
         found, used = run_state(tests, options)
-        made = provenance(seed=options.seed, threads=options.threads, weights=_joined(used))
+        made = provenance(seed=options.seed, threads=options.threads, weights=joined(used))
         write_json(options.output / f"{state}.json", {**made, "settings": settings, "rows": found})
         draw(options.output / f"{state}.svg", found, options.timestep)
         rows += found
@@ -173,11 +173,7 @@ def run(options: argparse.Namespace) -> None:
     print(table_of(rows))
     print(f"\n{options.frames} embedded test frames a state, {options.steps} steps of "
           f"{1000 * options.timestep:g} fs, constraints {options.constraints}.")  # fmt: skip
-    print(provenance_line({**made, "weights": _joined(weights)}))
-
-
-def _joined(weights: dict[str, str]) -> str:
-    return ", ".join(f"{key}={label}" for key, label in weights.items()) or "none"
+    print(provenance_line({**made, "weights": joined(weights)}))
 
 
 if __name__ == "__main__":
