@@ -1,12 +1,15 @@
-"""What the commands of this folder share: published frames, where figures come from, tables."""
+"""What the commands of this folder share: options, published frames, where figures come from, tables."""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import math
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,39 @@ SHIFTED = {("453K", MINIMISED)}
 """These files begin one frame later than the reference: ``aa[i]`` belongs to frame ``i - 1``."""
 LEAKED = {"568K": (9, 19, 41)}
 """Frames that the published GAN was trained on."""
+
+
+OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "data": ("--data", {"type": Path, "help": "published snapshots"}),
+    "output": ("--output", {"type": Path, "help": "folder of results (default %(default)s)"}),
+    "seed": ("--seed", {"type": int}),
+    "settings": ("--set", {"action": "append", "metavar": "KEY=VALUE", "help": "of the backend"}),
+    "threads": ("--threads", {"type": int, "help": "(default %(default)s; None: as many as torch likes)"}),
+    "weights": ("--weights", {"help": "folder or tag; by default the shipped weights"}),
+}
+
+
+def new_parser(description: str | None, **defaults: Any) -> argparse.ArgumentParser:
+    """A parser that shows a description as it is written, with shared options."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
+    add_options(parser, **defaults)
+    return parser
+
+
+def add_options(parser: argparse.ArgumentParser, **defaults: Any) -> None:
+    """Those of ``OPTIONS`` that a default is given for."""
+    for name, default in defaults.items():
+        flag, how = OPTIONS[name]
+        parser.add_argument(flag, dest=name, default=default, **how)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Bad input ends the program with one sentence."""
+    try:
+        yield
+    except InputError as error:
+        sys.exit(str(error))
 
 
 def lateness(state: str, method: str) -> int:
@@ -65,6 +101,11 @@ def weights_label(backend: str, weights: str | Path | None, system: Any) -> str:
     except OSError:
         return name
     return f"{name} ({digest})"
+
+
+def joined(weights: dict[str, str]) -> str:
+    """What stands for several weights in the provenance."""
+    return ", ".join(f"{key}={label}" for key, label in weights.items()) or "none"
 
 
 def provenance(*, seed: int, threads: int, weights: str) -> dict[str, Any]:

@@ -9,15 +9,21 @@ free to vibrate, which is what the weights are to; the reference constrains bond
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from _common import provenance, provenance_line, set_threads, table, weights_label, write_json
+from _common import (
+    new_parser,
+    provenance,
+    provenance_line,
+    refusals,
+    set_threads,
+    table,
+    weights_label,
+    write_json,
+)
 
 import bmzoo
 from bmzoo.backends.equivariant.model import Equivariant
@@ -32,17 +38,10 @@ BACKEND = "equivariant"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--weights", help="folder or tag; by default the shipped weights")
+    parser = new_parser(__doc__, weights=None, settings=[], threads=None, seed=0, output=None)
     parser.add_argument("--system", default="adp", help="(default %(default)s)")
     parser.add_argument("--frames", type=int, default=4, help="spread evenly (default %(default)s)")
     parser.add_argument("--samples", type=int, default=256, help="of a frame (default %(default)s)")
-    parser.add_argument(
-        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="of the backend"
-    )
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, help="folder for weights.json")
     options = parser.parse_args(arguments)
 
     threads = set_threads(options.threads)
@@ -93,7 +92,5 @@ def weights_text(found: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    try:
+    with refusals():
         main()
-    except InputError as error:
-        sys.exit(str(error))

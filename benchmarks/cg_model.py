@@ -8,12 +8,11 @@ Floors are the same scores between training and test frames, which come from ind
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import provenance, provenance_line, set_threads, table, write_json
+from _common import new_parser, provenance, provenance_line, set_threads, table, write_json
 from numpy.typing import NDArray
 
 from bmzoo.coarse.force_field import load_force_field, shipped_force_fields
@@ -32,13 +31,11 @@ CLUSTERS = 10
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = new_parser(__doc__, threads=None, output=Path("docs/cg_simulations"))
     parser.add_argument("system", choices=("adp", "cln"))
     parser.add_argument(
         "--trajectory", type=Path, help="npz or xtc of simulate-cg; its record stands beside it"
     )
-    parser.add_argument("--output", type=Path, default=Path("docs/cg_simulations"), help="folder of results")
-    parser.add_argument("--threads", type=int)
     options = parser.parse_args()
     threads = set_threads(options.threads)
     system = load_system(options.system)

@@ -16,7 +16,6 @@ in time between trajectories, as in those of the benchmark. Writes into --output
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Any
 
 import _figures as figures
 import numpy as np
-from _common import provenance, provenance_line, table, write_json
+from _common import new_parser, provenance, provenance_line, refusals, table, write_json
 
 from bmzoo.errors import InputError
 from bmzoo.evaluation.evaluate import Evaluation, Result
@@ -147,26 +146,15 @@ def _error(stderr: float | None) -> str:
     return "" if stderr is None else f" ± {stderr:.2g}"
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    assert __doc__ is not None
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = new_parser(__doc__, seed=0, output=Path("kinetics"))
     parser.add_argument("system", help="adp, cln, ...")
     parser.add_argument("trajectories", nargs="+", metavar="NAME=FILE[,FILE...]")
     parser.add_argument("--split", default="test", help="of the embedded frames")
     parser.add_argument("--reference", type=Path, help="another reference trajectory")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path("kinetics"))
-    return parser.parse_args(arguments)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse(arguments)
-    try:
+    options = parser.parse_args(arguments)
+    with refusals():
         run(options)
-    except InputError as error:
-        sys.exit(f"{error}")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -26,12 +26,21 @@ from typing import Any
 
 import _figures as figures
 import numpy as np
-from _common import SHARED, provenance, provenance_line, set_threads, table, write_json
+from _common import (
+    SHARED,
+    joined,
+    new_parser,
+    provenance,
+    provenance_line,
+    refusals,
+    set_threads,
+    table,
+    write_json,
+)
 from _scoring import TestSet, embedded_set, load_test_set
 from _sources import REFERENCE, Made, make_frames, names, published
 from numpy.typing import NDArray
 
-from bmzoo.errors import InputError
 from bmzoo.evaluation import environments as env
 from bmzoo.evaluation.histograms import jsd
 from bmzoo.evaluation.resampling import compare, finite
@@ -264,21 +273,15 @@ def draw_stress(path: Path, found: Sequence[dict[str, Any]]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = new_parser(__doc__, seed=0, threads=1, data=SHARED, output=Path("docs/landscapes"))
     parser.add_argument("--systems", default="sps:568K,octane,cumene")
     parser.add_argument("--backends", help="by default those with weights for the system")
     parser.add_argument("--frames", type=int, default=8, help="of each system, 0: all (default %(default)s)")
     parser.add_argument("--landmarks", type=int, default=200)
     parser.add_argument("--clusters", type=int, help="by default chosen by the silhouette")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--data", type=Path, default=SHARED, help="published snapshots")
-    parser.add_argument("--output", type=Path, default=Path("docs/landscapes"))
     options = parser.parse_args(arguments)
-    try:
+    with refusals():
         run(options)
-    except InputError as error:
-        sys.exit(f"{error}")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -294,7 +297,7 @@ def run(options: argparse.Namespace) -> None:
         weights |= {f"{name} {key}": label for key, label in used.items()}
         levels = LEVELS.get(tests.system.name, LEVELS[""])
         some = [explore(tests, made, level, options) for level in levels]
-        origin = provenance(seed=options.seed, threads=options.threads, weights=_joined(used))
+        origin = provenance(seed=options.seed, threads=options.threads, weights=joined(used))
         file = f"{tests.system.name}-{tests.system.state}"
         cost = {key: m.cpu_seconds for key, m in made.items()}
         write_json(options.output / f"{file}.json", {**origin, "cpu_seconds": cost, "landscapes": some})
@@ -302,11 +305,7 @@ def run(options: argparse.Namespace) -> None:
         found += some
     print(tables(found))
     print("\n" + "; ".join(dict.fromkeys(f"{_label(f)}: {f['source']}" for f in found)) + ".")
-    print(provenance_line({**origin, "weights": _joined(weights)}))
-
-
-def _joined(weights: dict[str, str]) -> str:
-    return ", ".join(f"{key}={label}" for key, label in weights.items()) or "none"
+    print(provenance_line({**origin, "weights": joined(weights)}))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,17 @@ from pathlib import Path
 from typing import Any
 
 import _figures as figures
-from _common import SHARED, numbers, provenance, set_threads, weights_label, write_json
+from _common import (
+    SHARED,
+    add_options,
+    new_parser,
+    numbers,
+    provenance,
+    refusals,
+    set_threads,
+    weights_label,
+    write_json,
+)
 from _scoring import (
     COLUMNS,
     GENERAL,
@@ -278,7 +288,7 @@ def _named(given: Sequence[str]) -> dict[str, str]:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = new_parser(__doc__)
     commands = parser.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT")
     for experiment in (performance, temperature, steps, chemistry, order, choice, variants):
         name = experiment.__name__
@@ -287,7 +297,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         if name in ("chemistry", "order", "variants"):
             command.add_argument("--weights", nargs="+", required=True, metavar="NAME=FOLDER")
         else:
-            command.add_argument("--weights", help="folder or tag; by default the shipped weights")
+            add_options(command, weights=None)
         if name in ("performance", "temperature"):
             command.add_argument("--backend", default="voxel_gan", help="(default %(default)s)")
         else:
@@ -305,23 +315,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             command.add_argument("--samples", type=int, default=3, help="of a frame, for the diversity")
         if name == "variants":
             command.add_argument("--system", default="adp", help="(default %(default)s)")
-            command.add_argument(
-                "--set",
-                dest="settings",
-                action="append",
-                default=[],
-                metavar="KEY=VALUE",
-                help="of the backend",
-            )
+            add_options(command, settings=[])
         if name in ("performance", "temperature", "steps", "variants"):
             command.add_argument(
                 "--no-refine", dest="refine", action="store_false", help="no thermalised row"
             )
         command.add_argument("--frames", type=int, default=4, help="0: all (default %(default)s)")
         command.add_argument("--molecules", type=int, help="only so many of a frame, to try things out")
-        command.add_argument("--seed", type=int, default=0)
-        command.add_argument("--threads", type=int, help="of torch and OpenMM")
-        command.add_argument("--data", type=Path, default=SHARED, help="published snapshots")
+        add_options(command, seed=0, threads=None, data=SHARED)
         command.add_argument("--output", type=Path, help="by default docs/BACKEND")
     options = parser.parse_args(arguments)
     options.output = options.output or Path("docs") / options.backend
@@ -331,10 +332,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     call: Callable[[Experiment], None] = options.call
-    try:
+    with refusals():
         call(Experiment(options))
-    except InputError as error:
-        sys.exit(f"{error}")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from _common import set_threads, weights_label
+from _common import new_parser, refusals, set_threads, weights_label
 from _scoring import TestSet, embedded_set
 from _sources import names
 
@@ -145,19 +145,15 @@ class Pricing:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = new_parser(__doc__, seed=0, output=Path("docs/price"))
     parser.add_argument("system", help="with a state where wanted: adp, cln, sps:568K")
     parser.add_argument("--durations", default="0.1,1,10,100", help="ps (default %(default)s)")
     parser.add_argument("--backends", default="fragments,equivariant", help="beside it (default %(default)s)")
     parser.add_argument("--frames", type=int, default=40, help="test frames (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path("docs/price"))
     options = parser.parse_args(arguments)
     set_threads(1)
-    try:
+    with refusals():
         Pricing(options).run()
-    except InputError as error:
-        sys.exit(f"{error}")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,9 @@ The snapshots carry no licence and are not part of the repository; see ``--data`
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
 
-from _common import GAN, MINIMISED, N_PUBLISHED, SHARED, lateness, published_frames
+from _common import GAN, MINIMISED, N_PUBLISHED, SHARED, lateness, new_parser, published_frames
 
 from bmzoo.evaluation.evaluate import Evaluation, Result
 from bmzoo.systems import load_system
@@ -37,8 +35,7 @@ def row(name: str, result: Result, *, floor: bool = False) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, default=SHARED / "sps")
+    parser = new_parser(__doc__, data=SHARED / "sps")
     parser.add_argument("--states", default="568K,453K,313K")
     parser.add_argument("--step", type=int, default=1)
     parser.add_argument("--families", default="distributions,packing,energetics")

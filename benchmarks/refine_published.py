@@ -12,12 +12,11 @@ as many frames of the reference, spread evenly, against the others.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
+from _common import SHARED, new_parser
 from numpy.typing import NDArray
 
 from bmzoo.frames.frame import Frame
@@ -32,8 +31,7 @@ COLUMNS = ("angle JSD", "dihedral JSD", "angle energy", "improper energy", "bond
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared/data/sps/568K")
+    parser = new_parser(__doc__, data=SHARED / "sps" / "568K", seed=0)
     parser.add_argument("--state", default="568K", choices=["568K", "313K"])
     parser.add_argument(
         "--start", default="voxel_gan_2020", help="voxel_gan_2020, energy_minimised_2020 or aa"
@@ -41,7 +39,6 @@ def main() -> None:
     parser.add_argument("--refine", default="thermalise", help="as of 'bmzoo backmap --refine'")
     parser.add_argument("--frames", type=int, default=10)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
     topology = sps.load(options.state).topology

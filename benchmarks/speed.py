@@ -20,11 +20,19 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import numbers, provenance, provenance_line, set_threads, table, weights_label, write_json
+from _common import (
+    new_parser,
+    numbers,
+    provenance,
+    provenance_line,
+    set_threads,
+    table,
+    weights_label,
+    write_json,
+)
 from _trajectories import consecutive, to_and_fro
 
 import bmzoo
@@ -43,20 +51,13 @@ PUBLISHED = {"default": 2.4, "one candidate": 68.0}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = new_parser(__doc__, weights=None, settings=[], threads=None, seed=0, output=None)
     parser.add_argument("--backend", default="voxel_gan", help="(default %(default)s)")
     parser.add_argument("--system", default="sps:568K", help="(default %(default)s)")
-    parser.add_argument("--weights", help="folder or tag; by default the shipped weights")
-    parser.add_argument("--threads", type=int, help="of torch; as many as it likes by default")
     parser.add_argument("--copies", default="1,2,4,8", help="powers of two (default %(default)s)")
-    parser.add_argument(
-        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="of the backend"
-    )
     parser.add_argument("--repeats", type=int, default=1, help="the fastest of so many counts")
     parser.add_argument("--frames", help="numbers of frames of parallel trajectories, such as 50,200")
     parser.add_argument("--molecules", type=int, help="only so many of the frame, to try things out")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, help="folder for speed.json")
     options = parser.parse_args(arguments)
 
     system = load_system(options.system)

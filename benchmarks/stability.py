@@ -19,11 +19,10 @@ from typing import Any
 
 import _figures as figures
 import numpy as np
-from _common import provenance, provenance_line, set_threads, table, write_json
+from _common import joined, new_parser, provenance, provenance_line, refusals, set_threads, table, write_json
 from _scoring import TestSet, embedded_set
 from _sources import REFERENCE, make_frames, names
 
-from bmzoo.errors import InputError
 from bmzoo.evaluation import geometry
 from bmzoo.frames.frame import Frame
 from bmzoo.molecules.topology import Topology
@@ -143,21 +142,16 @@ def draw(path: Path, rows: Sequence[dict[str, Any]], timestep: float) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = new_parser(__doc__, seed=0, threads=1, output=Path("docs/stability"))
     parser.add_argument("--states", default="568K,313K")
     parser.add_argument("--backends", default=BACKENDS, help="(default %(default)s)")
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--timestep", type=float, default=0.001, help="ps (default %(default)s)")
     parser.add_argument("--constraints", choices=("none", "reference"), default="none")
     parser.add_argument("--frames", type=int, default=1, help="of each state (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, default=Path("docs/stability"))
     options = parser.parse_args(arguments)
-    try:
+    with refusals():
         run(options)
-    except InputError as error:
-        sys.exit(f"{error}")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -171,7 +165,7 @@ def run(options: argparse.Namespace) -> None:
     for state in options.states.split(","):
         tests = embedded_set(load_system(f"sps:{state}"), options.frames, seed=options.seed)
         found, used = run_state(tests, options)
-        made = provenance(seed=options.seed, threads=options.threads, weights=_joined(used))
+        made = provenance(seed=options.seed, threads=options.threads, weights=joined(used))
         write_json(options.output / f"{state}.json", {**made, "settings": settings, "rows": found})
         draw(options.output / f"{state}.svg", found, options.timestep)
         rows += found
@@ -179,11 +173,7 @@ def run(options: argparse.Namespace) -> None:
     print(table_of(rows))
     print(f"\n{options.frames} embedded test frames a state, {options.steps} steps of "
           f"{1000 * options.timestep:g} fs, constraints {options.constraints}.")  # fmt: skip
-    print(provenance_line({**made, "weights": _joined(weights)}))
-
-
-def _joined(weights: dict[str, str]) -> str:
-    return ", ".join(f"{key}={label}" for key, label in weights.items()) or "none"
+    print(provenance_line({**made, "weights": joined(weights)}))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ Results of ``bmzoo benchmark`` are kept in benchmarks/results, those of the expe
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from _choice import choice_text, overview
-from _common import table
+from _common import new_parser, refusals, table
 from _scoring import experiment_text
 from _temporal_text import temporal_text
 from boltzmann_weights import weights_text
@@ -39,7 +38,7 @@ BLOCK = re.compile(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where tables differ")
     parser.add_argument("--add", type=Path, metavar="FILE", help="results of a benchmark to keep")
     options = parser.parse_args(arguments)
@@ -140,7 +139,5 @@ def kept(source: Path) -> Path:
 
 
 if __name__ == "__main__":
-    try:
+    with refusals():
         main()
-    except InputError as error:
-        sys.exit(str(error))

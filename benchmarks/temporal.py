@@ -30,7 +30,7 @@ from typing import Any
 import _figures as figures
 import kinetics
 import numpy as np
-from _common import provenance, set_threads, write_json
+from _common import new_parser, provenance, refusals, set_threads, write_json
 from _drift import drift
 from _pictures import molecules, points
 from _temporal_text import temporal_text
@@ -39,7 +39,6 @@ from numpy.typing import NDArray
 
 from bmzoo.benchmark.plan import Job, Settings, make_plan
 from bmzoo.benchmark.test_set import HeldOut, TestSet
-from bmzoo.errors import InputError
 from bmzoo.evaluation.evaluate import Result
 from bmzoo.frames.datasets import coarse_grain, pairs
 from bmzoo.frames.frame import Frame
@@ -189,10 +188,7 @@ def experiments(options: argparse.Namespace, named: Sequence[Source], threads: i
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    assert __doc__ is not None
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__, threads=None, seed=0, output=Path("docs/temporal"))
     parser.add_argument("system", help="adp, cln, ...")
     parser.add_argument("--backends", default="fragments,temporal_cvae", metavar="[LABEL=]NAME,...")
     parser.add_argument("--weights", nargs="*", default=[], metavar="LABEL=FOLDER")
@@ -203,14 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--drift", action="store_true", help="instead of all else")
     parser.add_argument("--length", type=int, default=10_000, help="frames of each, for the drift")
     parser.add_argument("--trajectories", type=int, default=16, help="for the drift")
-    parser.add_argument("--threads", type=int, help="of torch; as many as it likes by default")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path("docs/temporal"))
     options = parser.parse_args(arguments)
-    try:
+    with refusals():
         run(options)
-    except InputError as error:
-        sys.exit(f"{error}")
 
 
 def run(options: argparse.Namespace) -> None:

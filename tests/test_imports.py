@@ -16,6 +16,7 @@ ROOT = Path(bmzoo.__file__).parent
 
 LAYERS = (
     {"errors"},
+    {"folders"},
     {"molecules"},
     {"frames"},
     {"representations", "simulation", "training"},

@@ -110,14 +110,6 @@ def _load_steps(
     )
 
 
-def weights_for(backend: str, system: str, state: str | None = None) -> Path | None:
-    """The shipped checkpoint of a backend for a system (and state), ``None`` where there is none."""
-    for folder, config in shipped(backend):
-        if system in _joined(config, "system") and state in (None, "", *_joined(config, "state")):
-            return folder
-    return None
-
-
 def weights_matching(
     backend: str, topology: Topology, system: str | None = None, state: str | None = None
 ) -> Path | None:

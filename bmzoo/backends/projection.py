@@ -1,4 +1,4 @@
-"""Exact bead consistency: atoms that minimise a quadratic form, subject to M r = R."""
+"""Exact bead consistency: atoms that minimise a quadratic form, subject to M r = R; bonds held as well."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from scipy.sparse.linalg import splu
 
 from bmzoo.errors import InputError
 from bmzoo.molecules.topology import Topology
+from bmzoo.simulation.projection import BeadConstraints
 
 Floats = NDArray[np.float64]
 
@@ -16,6 +17,9 @@ STIFFNESS_OF_REST = 0.01
 """Weight of the displacements themselves against their differences along bonds."""
 DENSE_LIMIT = 2000
 """Atoms and beads up to which one dense product is faster than a sparse solve."""
+
+FARTHEST = 0.05
+"""nm; a molecule of which the constraints would move an atom by more is left on its beads as it was."""
 
 
 class ConstrainedSolve:
@@ -72,6 +76,28 @@ class BeadProjection:
         error = to_columns(beads) - self._matrix @ columns
         moved = columns + self._solve(np.zeros_like(columns), error)
         return from_columns(moved, len(atoms))
+
+
+class BondProjection:
+    """Puts the bonds that the force field constrains to their lengths, beads kept."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._constraints: BeadConstraints | None = None
+        field = topology.force_field
+        if field is not None and len(field.constraints):
+            self._constraints = BeadConstraints(
+                topology.mapping, topology.graph.masses, field.constraints, field.constraint_r0
+            )
+
+    def __call__(self, atoms: Floats, beads: Floats) -> Floats:
+        """``(n_molecules, n_atoms, 3)`` nm for atoms on their beads ``(n_molecules, n_beads, 3)``."""
+        whole = np.isfinite(atoms).all((1, 2))
+        if self._constraints is None or not whole.any():
+            return atoms
+        held = atoms.copy()
+        held[whole] = self._constraints(atoms[whole], beads[whole])
+        near = np.linalg.norm(held - atoms, axis=-1).max(1) < FARTHEST
+        return np.where(near[:, None, None], held, atoms)
 
 
 def pair_differences(pairs: NDArray[np.int64], n_atoms: int) -> csc_array:

@@ -43,7 +43,10 @@ class Progress(Protocol):
 
 @contextmanager
 def progress_bar(label: str, total: int | None, *, quiet: bool = False) -> Iterator[Progress]:
-    """A progress bar on standard error with the time left."""
+    """A progress bar on standard error with the time left.
+
+    It appears at the first report: what is refused before is told without it.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -54,17 +57,23 @@ def progress_bar(label: str, total: int | None, *, quiet: bool = False) -> Itera
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=Console(stderr=True), disable=quiet) as bar:
-        task = bar.add_task(label, total=total)
+    bar = Bar(*columns, console=Console(stderr=True), disable=quiet)
+    task = bar.add_task(label, total=total)
 
-        def update(done: int, what: str = "") -> None:
-            bar.update(task, completed=done, description=f"{label} {what}".strip())
+    def update(done: int, what: str = "") -> None:
+        bar.start()
+        bar.update(task, completed=done, description=f"{label} {what}".strip())
 
+    try:
         yield update
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def counted(frames: Iterable[Any], update: Progress) -> Iterator[Any]:
-    """The same frames, each reported to the progress bar."""
+    """The same frames, each reported to the progress bar, which appears before the first is made."""
+    update(0)
     for done, frame in enumerate(frames, start=1):
         yield frame
         update(done)

@@ -18,6 +18,7 @@ from bmzoo.coarse.force_data import bead_masses, reference_of
 from bmzoo.coarse.force_field import CoarseForceField, temperature_of
 from bmzoo.coarse.langevin import Langevin, State
 from bmzoo.errors import InputError
+from bmzoo.folders import claimed
 from bmzoo.frames.beads import write_beads
 from bmzoo.frames.datasets import set_apart
 from bmzoo.frames.frame import Frame
@@ -64,9 +65,9 @@ class SimulationSettings:
     starts: tuple[int, ...] = ()
     recorded_interval: float | None = None
 
-    def check(self) -> None:
+    def check(self, system: System) -> None:
         """Raises:
-        InputError: numbers out of bounds.
+        InputError: numbers out of bounds, or starts that are no frames of the split.
         """
         for name in ("replicas", "frames"):
             if getattr(self, name) < 1:
@@ -81,6 +82,9 @@ class SimulationSettings:
             )
         if self.starts and len(self.starts) != self.replicas:
             raise InputError(f"{len(self.starts)} --start frames do not fit {self.replicas} --replicas")
+        total = reference_of(system).n_frames(self.split)
+        if not all(0 <= start < total for start in self.starts):
+            raise InputError(f"--start frames must be from 0 to {total - 1}, those of '{self.split}'")
         if self.seed < 0:
             raise InputError(f"--seed must not be negative, not {self.seed}")
 
@@ -118,8 +122,9 @@ def simulate(
     Raises:
         InputError: settings out of bounds, a folder of another run, or a run that exploded.
     """
-    settings.check()
-    _claim(work, system, model, settings)
+    settings.check(system)
+    _check_same(work, system, model, settings)
+    progress(0)
     langevin = Langevin(
         FastForces(model), bead_masses(system), model.kt, settings.time_step, settings.friction
     )
@@ -157,11 +162,8 @@ def starting_beads(system: System, settings: SimulationSettings) -> NDArray[np.f
     reference, mapping = reference_of(system), system.topology.mapping
     total = reference.n_frames(settings.split)
     rng = np.random.default_rng([settings.seed, 0])
-    chosen = rng.choice(total, settings.replicas, replace=settings.replicas > total)
-    if settings.starts:
-        chosen = np.array(settings.starts)
-        if chosen.min() < 0 or chosen.max() >= total:
-            raise InputError(f"--start frames must be from 0 to {total - 1}, those of '{settings.split}'")
+    drawn = rng.choice(total, settings.replicas, replace=settings.replicas > total)
+    chosen = np.array(settings.starts) if settings.starts else drawn
     beads = {
         frame.index: mapping.apply(frame.positions)
         for k in sorted(set(chosen.tolist()))
@@ -196,7 +198,7 @@ def _run_chunk(
     return np.stack(kept, axis=1).astype(np.float32), np.array(temperatures), state
 
 
-def _claim(work: Path, system: System, model: CoarseForceField, settings: SimulationSettings) -> None:
+def _check_same(work: Path, system: System, model: CoarseForceField, settings: SimulationSettings) -> None:
     """Makes the folder, or sees that it is of the same run."""
     record = {
         "system": f"{system.name}:{system.state}",
@@ -206,13 +208,8 @@ def _claim(work: Path, system: System, model: CoarseForceField, settings: Simula
     place = work / "run.json"
     if place.is_file() and json.loads(place.read_text()) != record:
         raise InputError(f"{work} is of a run with other settings; remove it, or choose another --output")
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        place.write_text(json.dumps(record, indent=1) + "\n")
-    except OSError as error:
-        raise InputError(
-            f"cannot write {work}: {error.strerror or error}; choose another --output"
-        ) from error
+    work.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def fingerprint(model: CoarseForceField) -> str:
@@ -242,15 +239,27 @@ def simulate_to_file(
         The path of the record.
 
     Raises:
-        InputError: see :func:`simulate`; an output that exists, or of unknown format.
+        InputError: see :func:`simulate`; an output that exists, of unknown format, or that another process
+            makes.
     """
     known = (".npz", *WRITERS)
     if output.suffix.lower() not in known:
         raise InputError(f"cannot write {output}: choose one of {', '.join(known)}")
     if output.exists():
         raise InputError(f"{output} exists already; choose another --output, or remove it")
+    settings.check(system)
     work = output.with_name(f".{output.stem}.running")
-    found = simulate(system, model, settings, work, progress)
+    with claimed(work):
+        found = simulate(system, model, settings, work, progress)
+        record = _write(found, system, model, settings, output)
+        shutil.rmtree(work)
+    return record
+
+
+def _write(
+    found: Simulated, system: System, model: CoarseForceField, settings: SimulationSettings, output: Path
+) -> Path:
+    """Frames, and the record beside them, whose path is returned."""
     runs = (settings.frames,) * settings.replicas
     interval = settings.recorded_interval or settings.interval
     frames = list(set_apart(_frames(found.positions), runs, interval))
@@ -271,7 +280,6 @@ def simulate_to_file(
         "kinetic_temperature_K": round(float(found.temperatures.mean()), 2),
     }
     record.write_text(json.dumps(described, indent=1) + "\n")
-    shutil.rmtree(work)
     return record
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,46 +13,49 @@ import yaml
 
 from bmzoo.errors import InputError
 from bmzoo.fitting.config import RunConfig
+from bmzoo.folders import LOCK, claimed, empty
 from bmzoo.training.config import UNBOUND
 
 CONFIG, RESULT, WEIGHTS = "config.yaml", "result.json", "weights"
 
 
-def open_folder(folder: Path, config: RunConfig, *, resume: bool) -> bool:
-    """Makes the folder, or finds the training in it.
+@contextmanager
+def open_folder(folder: Path, config: RunConfig, *, resume: bool) -> Iterator[bool]:
+    """Makes the folder, or finds the training in it; no other process trains there meanwhile.
 
     Args:
         config: a training is gone on with only if it has the same, save limits and resume points.
         resume: ``False`` removes an unfinished training.
 
-    Returns:
+    Yields:
         Whether there is a training to go on with.
 
     Raises:
-        InputError: a finished training, another one, or other files there; a folder that cannot be made.
+        InputError: a finished training, another one, one that goes on in another process, or other files
+            there; a folder that cannot be made.
     """
     if (folder / RESULT).exists():
         raise InputError(f"the training in {folder} is finished; choose another --output, or remove it")
-    plain = config.model_dump(mode="json")
-    started = (folder / CONFIG).exists()
-    if started and not resume:
-        shutil.rmtree(folder)
-        started = False
-    if started:
-        _check_same(folder, plain)
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder / CONFIG).exists() and not _is_empty(folder):
         raise InputError(f"{folder} exists and holds no training; choose another --output")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    plain = config.model_dump(mode="json")
+    with claimed(folder):
+        if not resume:
+            empty(folder)
+        if (folder / CONFIG).exists():
+            _check_same(folder, plain)
         _write(folder / CONFIG, yaml.safe_dump(plain, sort_keys=False))
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror}") from error
-    return started and (folder / "resume.pt").exists()
+        yield (folder / "resume.pt").exists()
 
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:
     """The last file: with it the training is finished."""
     _write(folder / RESULT, json.dumps(result, indent=1) + "\n")
+
+
+def _is_empty(folder: Path) -> bool:
+    """A training that was killed at once may have left the lock alone."""
+    return folder.is_dir() and all(path.name == LOCK for path in folder.iterdir())
 
 
 def _check_same(folder: Path, config: dict[str, Any]) -> None:

@@ -54,12 +54,13 @@ def train(
     backend, chosen = read_run_config(config, settings)
     material = load_material(chosen)
     folder = Path(output) if output is not None else _default_folder(chosen, material)
-    found = open_folder(folder, chosen, resume=resume)
-    report(f"{'going on with' if found else 'training in'} {folder}")
-    models = _models(backend, chosen, material, device)
-    outcome = _fit(models, chosen, material, folder, report)
-    report(f"{outcome.steps} steps in {outcome.seconds / 60:.1f} min; kept those of step {outcome.best_step}")
-    _save(models, chosen, material, outcome, folder)
+    with open_folder(folder, chosen, resume=resume) as found:
+        report(f"{'going on with' if found else 'training in'} {folder}")
+        models = _models(backend, chosen, material, device)
+        outcome = _fit(models, chosen, material, folder, report)
+        minutes = outcome.seconds / 60
+        report(f"{outcome.steps} steps in {minutes:.1f} min; kept those of step {outcome.best_step}")
+        _save(models, chosen, material, outcome, folder)
     return folder
 
 

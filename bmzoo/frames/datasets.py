@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -109,25 +109,3 @@ def random_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
             [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
         ]
     )
-
-
-@dataclass(frozen=True)
-class RandomRotation:
-    """Augmentation for molecules without periodic boundaries: turns a pair about its beads' centre."""
-
-    rng: np.random.Generator
-
-    def __call__(self, pair: PairedFrames) -> PairedFrames:
-        """The pair, both frames turned alike.
-
-        Raises:
-            InputError: a frame with a box, which would have to turn too.
-        """
-        coarse, atomistic = pair
-        if coarse.box is not None or atomistic.box is not None:
-            raise InputError(f"{coarse.name or 'a frame'} has a box; only frames without one can be turned")
-        turn = random_rotation(self.rng)
-        centre = coarse.positions.mean(axis=0)
-        return PairedFrames(
-            *(f.with_positions((f.positions - centre) @ turn + centre) for f in (coarse, atomistic))
-        )

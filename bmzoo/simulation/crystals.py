@@ -1,33 +1,24 @@
-"""Reference crystals of syndiotactic polystyrene; see :func:`build`."""
+"""Reference crystals of syndiotactic polystyrene; see :func:`recipe`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.errors import InputError, unknown
+from bmzoo.errors import InputError
 from bmzoo.molecules import polystyrene
 from bmzoo.simulation.crystal_presets import PRESETS, CrystalPreset
 from bmzoo.simulation.crystal_run import CrystalRun
 from bmzoo.simulation.melt import describe_trans
-from bmzoo.simulation.melt_reference import Progress, RunRecipe
+from bmzoo.simulation.melt_reference import RunRecipe
 
 Floats = NDArray[np.float64]
 
 
-def build(
-    state: str,
-    preset: str,
-    output: Path,
-    *,
-    seed: int = 0,
-    progress: Progress | None = None,
-    resume: bool = True,
-) -> Path:
-    """Makes a reference folder of the alpha (``453K``) or the beta crystal (``313K``).
+def recipe(state: str, preset: str) -> RunRecipe:
+    """The alpha (``453K``) or the beta crystal (``313K``).
 
     All-trans chains in the unit cells of :mod:`bmzoo.simulation.crystal_cells`, equilibration at constant
     pressure with every edge and angle of the box free, production.
@@ -35,23 +26,7 @@ def build(
     Args:
         state: ``453K`` or ``313K``.
         preset: ``tiny``, ``small`` (what is embedded) or ``paper``.
-        output: folder to create; see :mod:`bmzoo.systems.reference`.
-        seed: of velocities, thermostat and barostat.
-        progress: called with the frames done and what is being done.
-        resume: go on with what an interrupted build with the same settings left.
-
-    Raises:
-        InputError: unknown state or preset, ``output`` exists, or a crystal that fails its physical checks.
     """
-    if state not in PRESETS:
-        raise unknown("crystal", state, tuple(PRESETS))
-    if preset not in PRESETS[state]:
-        raise unknown("preset", preset, tuple(PRESETS[state]))
-    return recipe(state, preset).build(output, seed=seed, progress=progress, resume=resume)
-
-
-def recipe(state: str, preset: str) -> RunRecipe:
-    """What :func:`build` builds."""
     settings = PRESETS[state][preset]
 
     def describe(chains: Floats, boxes: Floats) -> dict[str, Any]:

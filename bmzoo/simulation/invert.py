@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bmzoo.errors import InputError
+from bmzoo.folders import work_folder
 from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.whole import whole_molecules
@@ -49,10 +50,9 @@ def invert_frames(
         progress: called with the iterations done and what came out.
 
     Raises:
-        InputError: ``output`` exists, no temperature, types that do not fit, too few or unfit frames.
+        InputError: ``output`` exists, another process makes it, no temperature, types that do not fit, too
+            few or unfit frames.
     """
-    if output.exists():
-        raise InputError(f"{output} exists already; choose another --output, or remove it")
     if topology.temperature is None:
         raise InputError("an inversion needs the temperature of the frames; give --temperature")
     graph = _typed(bead_graph(topology), types)
@@ -60,37 +60,39 @@ def invert_frames(
     if strange := sorted(set(both) - set(graph.types)):
         raise InputError(f"--mirror names {strange[0]}, which is no type of bead: {sorted(set(graph.types))}")
     whole = whole_molecules(frames, topology, beads=False)
-    work = output.with_name(f".{output.name}.work")
     same = {key: value for key, value in asdict(settings).items() if key != "iterations"}
-    _prepare(work, json.dumps({"settings": same, "types": list(graph.types), "mirror": both, "seed": seed}))
-    inversion = Inversion(
-        graph=graph,
-        frames=list(coarse_grain(whole, topology.mapping)),
-        temperature=topology.temperature,
-        folder=work / "iterations",
-        settings=settings,
-        mirror=both,
-        seed=seed,
-        threads=int(os.environ.get("OPENMM_CPU_THREADS") or os.cpu_count() or 1),
-        source=f"iterative Boltzmann inversion of {topology.graph.name} at {topology.temperature:g} K",
-    )
-    model = inversion.run(_reporter(progress))
-    made = work / "made"
-    shutil.rmtree(made, ignore_errors=True)
-    made.mkdir()
-    model.save(made / "model.json")
-    record = {
-        "molecule": topology.graph.name,
-        "temperature": topology.temperature,
-        "frames": len(inversion.frames),
-        "seed": seed,
-        "settings": asdict(settings),
-        "iterations": inversion.log,
-        **environment(("openmm", "numpy", "scipy")),
-    }
-    (made / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(made, output)
-    shutil.rmtree(work)
+    recipe = {"settings": same, "types": list(graph.types), "mirror": both, "seed": seed}
+    with work_folder(output, recipe) as work:
+        inversion = Inversion(
+            graph=graph,
+            frames=list(coarse_grain(whole, topology.mapping)),
+            temperature=topology.temperature,
+            folder=work / "iterations",
+            settings=settings,
+            mirror=both,
+            seed=seed,
+            threads=int(os.environ.get("OPENMM_CPU_THREADS") or os.cpu_count() or 1),
+            source=f"iterative Boltzmann inversion of {topology.graph.name} at {topology.temperature:g} K",
+        )
+        inversion.check()
+        if progress is not None:
+            progress(0, "")
+        model = inversion.run(_reporter(progress))
+        made = work / "made"
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir()
+        model.save(made / "model.json")
+        record = {
+            "molecule": topology.graph.name,
+            "temperature": topology.temperature,
+            "frames": len(inversion.frames),
+            "seed": seed,
+            "settings": asdict(settings),
+            "iterations": inversion.log,
+            **environment(("openmm", "numpy", "scipy")),
+        }
+        (made / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
+        os.replace(made, output)
     return output
 
 
@@ -100,15 +102,6 @@ def _typed(graph: MolecularGraph, types: Sequence[str] | None) -> MolecularGraph
     if not all(types) or any("-" in kind for kind in types):
         raise InputError(f"bead types are words without '-', not {','.join(types)}")
     return replace(graph, types=tuple(types[i % len(types)] for i in range(graph.n_atoms)))
-
-
-def _prepare(work: Path, wanted: str) -> None:
-    """The folder of iterations; emptied where it belongs to other settings."""
-    record = work / "settings.json"
-    if work.exists() and not (record.is_file() and record.read_text() == wanted):
-        shutil.rmtree(work)
-    work.mkdir(parents=True, exist_ok=True)
-    record.write_text(wanted)
 
 
 def _reporter(progress: Callable[[int, str], None] | None) -> Callable[[dict[str, Any]], None] | None:

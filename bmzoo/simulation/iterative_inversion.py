@@ -144,6 +144,14 @@ class Inversion:
     threads: int = 1
     source: str = ""
 
+    def check(self) -> None:
+        """Looks at the frames before anything is simulated.
+
+        Raises:
+            InputError: a frame without a box, or with one too small for the cutoff; too few frames.
+        """
+        _ = self.target, self.bonded
+
     def run(self, listener: Callable[[dict[str, Any]], None] | None = None) -> TabulatedModel:
         """All iterations; the model of the one whose g(r) came nearest to the target's."""
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,23 +1,21 @@
-"""Reference melts of the Kremer-Grest model; see :func:`build`."""
+"""Reference melts of the Kremer-Grest model; see :func:`recipe`."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.errors import InputError, unknown
+from bmzoo.errors import InputError
 from bmzoo.frames.periodic import neighbour_pairs
 from bmzoo.molecules.beads import chain_graph, identity_mapping
 from bmzoo.molecules.topology import Topology
 from bmzoo.simulation import kremer_grest
 from bmzoo.simulation.coarse_run import CoarsePreset, CoarseRecipe, CoarseRun, Model, langevin_context
-from bmzoo.simulation.melt_reference import Progress
 
 Floats = NDArray[np.float64]
 
@@ -58,30 +56,19 @@ def build_topology() -> Topology:
     return Topology(graph, identity_mapping(graph), None, kremer_grest.TEMPERATURE)
 
 
-def build(
-    preset: str, output: Path, *, seed: int = 0, progress: Progress | None = None, resume: bool = True
-) -> Path:
-    """Makes a reference folder: random walks, push-off, equilibration, production at constant volume.
+def recipe(preset: str) -> CoarseRecipe:
+    """Random walks, push-off, equilibration, production at constant volume.
 
     Args:
         preset: ``tiny``, ``small`` (what is embedded) or ``paper``.
-        output: folder to create; see :mod:`bmzoo.systems.reference`.
-        seed: of walks, velocities and thermostat.
-        progress: called with the frames done and what is being done.
-        resume: go on with what an interrupted build with the same settings left.
-
-    Raises:
-        InputError: unknown preset, ``output`` exists, or a melt that is not sound.
     """
-    if preset not in PRESETS:
-        raise unknown("preset", preset, tuple(PRESETS))
     model = Model(
         system=lambda n_chains, edge: kremer_grest.build_system(n_chains, LENGTH, edge),
         pushed=push_off,
         source="Kremer and Grest, J. Chem. Phys. 92, 5057 (1990), with bending "
         f"{kremer_grest.BENDING} kT (1 - cos theta); sigma = 1 nm, epsilon = 1 kJ/mol = kT, tau = 1 ps",
     )
-    recipe = CoarseRecipe(
+    return CoarseRecipe(
         system="kg",
         preset=preset,
         topology=build_topology(),
@@ -91,7 +78,6 @@ def build(
         state="melt",
         model=model,
     )
-    return recipe.build(output, seed=seed, progress=progress, resume=resume)
 
 
 def push_off(n_chains: int, edge: float, seed: int, threads: int = 1) -> Floats:

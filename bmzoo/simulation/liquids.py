@@ -1,33 +1,23 @@
-"""Reference liquids of octane, cumene and tetracosane; see :func:`build`."""
+"""Reference liquids of octane, cumene and tetracosane; see :func:`recipe`."""
 
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.errors import unknown
 from bmzoo.molecules import liquids
 from bmzoo.simulation.conformers import embed
 from bmzoo.simulation.liquid_presets import presets_of
 from bmzoo.simulation.melt_checks import trans_fraction
 from bmzoo.simulation.melt_engine import MeltRun
-from bmzoo.simulation.melt_reference import Progress, RunRecipe
+from bmzoo.simulation.melt_reference import RunRecipe
 
 
-def build(
-    system: str,
-    preset: str,
-    output: Path,
-    *,
-    seed: int = 0,
-    progress: Progress | None = None,
-    resume: bool = True,
-) -> Path:
-    """Makes a reference folder of a liquid at 1 bar.
+def recipe(system: str, preset: str) -> RunRecipe:
+    """A liquid at 1 bar.
 
     rdkit's conformers on a lattice, compression, equilibration at constant pressure, hot and then at the
     liquid's temperature, production. Train and test are built separately.
@@ -35,20 +25,10 @@ def build(
     Args:
         system: ``octane``, ``cumene`` or ``tcs``.
         preset: ``tiny``, ``small`` (what is embedded) or ``paper``.
-        output: folder to create; see :mod:`bmzoo.systems.reference`.
-        seed: of conformers, velocities, thermostat and barostat.
-        progress: called with the frames done and what is being done.
-        resume: go on with what an interrupted build with the same settings left.
-
-    Raises:
-        InputError: unknown preset, ``output`` exists, or a liquid that fails its physical checks.
     """
-    presets = presets_of(system)
-    if preset not in presets:
-        raise unknown("preset", preset, tuple(presets))
-    settings = presets[preset]
+    settings = presets_of(system)[preset]
     topology = liquids.build_topology(system, settings.temperature)
-    recipe = RunRecipe(
+    return RunRecipe(
         system=system,
         preset=preset,
         topology=topology,
@@ -56,7 +36,6 @@ def build(
         make_run=partial(MeltRun, draw=partial(embed, topology.graph)),
         describe=partial(_gauche, liquids.CHAINS[system]) if system in liquids.CHAINS else lambda *_: {},
     )
-    return recipe.build(output, seed=seed, progress=progress, resume=resume)
 
 
 def _gauche(

@@ -55,17 +55,6 @@ def build_system(n_chains: int, n_beads: int, box: NDArray[np.floating]) -> open
     return system
 
 
-def shifted_lennard_jones(r: NDArray[np.floating]) -> Floats:
-    """Energy of two beads, kJ/mol, at distances in nm; see :func:`shift_constants`."""
-    x = np.asarray(r, dtype=np.float64)
-    beyond = np.maximum(x - martini.SHIFT, 0.0)
-    total = np.zeros_like(x)
-    for power, sign in ((12, 1.0), (6, -1.0)):
-        a, b, c = shift_constants(power)
-        total += sign * martini.SIGMA**power * (x**-power - a / 3 * beyond**3 - b / 4 * beyond**4 - c)
-    return np.where(x < martini.CUTOFF, 4 * martini.EPSILON * total, 0.0)
-
-
 def shift_constants(power: int) -> tuple[float, float, float]:
     """A, B and C of GROMACS's shift of ``r^-power``: force and its slope vanish at the cutoff.
 

@@ -1,17 +1,16 @@
-"""Reference liquids of Martini tetracosane; see :func:`build`."""
+"""Reference liquids of Martini tetracosane; see :func:`recipe`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.errors import InputError, unknown
+from bmzoo.errors import InputError
 from bmzoo.frames.periodic import neighbour_pairs
 from bmzoo.molecules import liquids, martini_alkane
 from bmzoo.simulation import martini
@@ -19,7 +18,7 @@ from bmzoo.simulation.liquid_presets import DENSITY
 from bmzoo.simulation.melt_checks import check_state
 from bmzoo.simulation.melt_engine import MeltRun
 from bmzoo.simulation.melt_presets import MeltPreset
-from bmzoo.simulation.melt_reference import Progress, RunRecipe
+from bmzoo.simulation.melt_reference import RunRecipe
 
 if TYPE_CHECKING:
     import openmm
@@ -113,24 +112,13 @@ class MartiniRecipe(RunRecipe):
         }
 
 
-def build(
-    preset: str, output: Path, *, seed: int = 0, progress: Progress | None = None, resume: bool = True
-) -> Path:
-    """Makes a reference folder of Martini tetracosane at 400 K and 1 bar.
+def recipe(preset: str) -> MartiniRecipe:
+    """Martini tetracosane at 400 K and 1 bar.
 
     Args:
         preset: ``tiny``, ``small`` (what is embedded) or ``paper``.
-        output: folder to create; see :mod:`bmzoo.systems.reference`.
-        seed: of starts, velocities, thermostat and barostat.
-        progress: called with the frames done and what is being done.
-        resume: go on with what an interrupted build with the same settings left.
-
-    Raises:
-        InputError: unknown preset, ``output`` exists, or a liquid that is not sound.
     """
-    if preset not in PRESETS:
-        raise unknown("preset", preset, tuple(PRESETS))
-    recipe = MartiniRecipe(
+    return MartiniRecipe(
         system="tcs",
         preset=preset,
         topology=martini_alkane.build_topology("TCS", N_BEADS, TEMPERATURE),
@@ -139,7 +127,6 @@ def build(
         describe=describe,
         state="martini",
     )
-    return recipe.build(output, seed=seed, progress=progress, resume=resume)
 
 
 def describe(chains: Floats, _boxes: Floats) -> dict[str, Any]:

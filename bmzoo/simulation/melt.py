@@ -1,52 +1,37 @@
-"""Reference melts of syndiotactic polystyrene; see :func:`build`."""
+"""Reference melts of syndiotactic polystyrene; see :func:`recipe`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.errors import unknown
 from bmzoo.molecules import polystyrene
 from bmzoo.simulation.melt_checks import trans_fraction
 from bmzoo.simulation.melt_engine import MeltRun
 from bmzoo.simulation.melt_presets import PRESETS
-from bmzoo.simulation.melt_reference import Progress, RunRecipe
+from bmzoo.simulation.melt_reference import RunRecipe
 
 
-def build(
-    preset: str, output: Path, *, seed: int = 0, progress: Progress | None = None, resume: bool = True
-) -> Path:
-    """Makes a reference folder: one independent melt for each split.
+def recipe(preset: str) -> RunRecipe:
+    """One independent melt for each split.
 
     Chains with ideal internal coordinates on a lattice, compression at 700 K, equilibration at constant
     pressure at 700 K and then at the target temperature, production.
 
     Args:
         preset: ``tiny``, ``small`` (what is embedded) or ``paper``.
-        output: folder to create; see :mod:`bmzoo.systems.reference`.
-        seed: of conformers, velocities, thermostat and barostat.
-        progress: called with the frames done and what is being done.
-        resume: go on with what an interrupted build with the same settings left.
-
-    Raises:
-        InputError: unknown preset, ``output`` exists, or a melt that fails its physical checks.
     """
-    if preset not in PRESETS:
-        raise unknown("preset", preset, tuple(PRESETS))
     settings = PRESETS[preset]
-    topology = polystyrene.build_topology(settings.temperature)
-    recipe = RunRecipe(
+    return RunRecipe(
         system="sps",
         preset=preset,
-        topology=topology,
+        topology=polystyrene.build_topology(settings.temperature),
         settings=settings,
         make_run=MeltRun,
         describe=describe_trans,
     )
-    return recipe.build(output, seed=seed, progress=progress, resume=resume)
 
 
 def describe_trans(chains: NDArray[np.float64], _boxes: NDArray[np.float64]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.errors import InputError
+from bmzoo.folders import work_folder
 from bmzoo.molecules.forcefield import ForceField
 from bmzoo.molecules.topology import Topology
 from bmzoo.simulation.condensed_run import CondensedRun
@@ -63,19 +63,19 @@ class RunRecipe:
             resume: go on with what an interrupted build with the same settings left.
 
         Raises:
-            InputError: ``output`` exists, or a run fails its physical checks.
+            InputError: ``output`` exists, another process makes it, or a run fails its physical checks.
         """
-        if output.exists():
-            raise InputError(f"{output} exists already; choose another output, or remove it")
-        work = self._prepare_work(output, seed, resume)
-        runs = self.runs(work, seed)
-        done = 0
-        for name, run in runs.items():
-            run.run(_reporter(progress, name, run, done))
-            done += run.frames
-        self._package(work / "reference", runs, seed)
-        os.replace(work / "reference", output)
-        shutil.rmtree(work)
+        recipe = {"system": self.system, "preset": asdict(self.settings), "seed": seed}
+        with work_folder(output, recipe, resume=resume) as work:
+            if progress is not None:
+                progress(0, "")
+            runs = self.runs(work, seed)
+            done = 0
+            for name, run in runs.items():
+                run.run(_reporter(progress, name, run, done))
+                done += run.frames
+            self._package(work / "reference", runs, seed)
+            os.replace(work / "reference", output)
         return output
 
     def runs(self, work: Path, seed: int) -> dict[str, CondensedRun]:
@@ -88,17 +88,6 @@ class RunRecipe:
                 self.topology, self.settings, work / name, frames, own, threads=threads
             )
         return runs
-
-    def _prepare_work(self, output: Path, seed: int, resume: bool) -> Path:
-        """The folder of checkpoints; emptied where it belongs to other settings."""
-        recipe = {"system": self.system, "preset": asdict(self.settings), "seed": seed}
-        work = output.with_name(f".{output.name}.work")
-        record, text = work / "recipe.json", json.dumps(recipe, indent=1)
-        if work.exists() and not (resume and record.is_file() and record.read_text() == text):
-            shutil.rmtree(work)
-        work.mkdir(parents=True, exist_ok=True)
-        record.write_text(text)
-        return work
 
     def _package(self, folder: Path, runs: dict[str, CondensedRun], seed: int) -> None:
         """Checks every run and writes trajectories and provenance."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.errors import InputError, unknown
+from bmzoo.errors import unknown
+from bmzoo.folders import work_folder
 from bmzoo.molecules.forcefield import ForceField
 from bmzoo.molecules.graph import MolecularGraph
 from bmzoo.simulation import chignolin, dipeptide
@@ -96,25 +95,25 @@ def build(
         resume: use what an interrupted build with the same settings left.
 
     Raises:
-        InputError: unknown names, or ``output`` exists.
+        InputError: unknown names, ``output`` exists, or another process makes it.
     """
     if system not in STATES:
         raise unknown("peptide", system, tuple(STATES))
     presets: Mapping[str, Any] = DIPEPTIDE_PRESETS if system == "adp" else CHIGNOLIN_PRESETS
     if preset not in presets:
         raise unknown("preset", preset, tuple(presets))
-    if output.exists():
-        raise InputError(f"{output} exists already; choose another output, or remove it")
     settings = presets[preset]
-    work = _prepare_work(output, {"system": system, "preset": asdict(settings), "seed": seed}, resume)
-    recipe = _build_dipeptide if system == "adp" else _build_chignolin
-    peptide, splits, summary = recipe(work, settings, seed, _Counter(progress))
-    record = {"system": system, "state": STATES[system], "preset": preset, "seed": seed} | summary
-    masses = np.array([atom.element.mass._value for atom in peptide.topology.atoms()])
-    write_reference(
-        output, work / "reference", splits, masses, record | _engine_record(system, asdict(settings))
-    )
-    shutil.rmtree(work)
+    recipe = {"system": system, "preset": asdict(settings), "seed": seed}
+    run = _build_dipeptide if system == "adp" else _build_chignolin
+    with work_folder(output, recipe, resume=resume) as work:
+        if progress is not None:
+            progress(0, "")
+        peptide, splits, summary = run(work, settings, seed, _Counter(progress))
+        record = {"system": system, "state": STATES[system], "preset": preset, "seed": seed} | summary
+        masses = np.array([atom.element.mass._value for atom in peptide.topology.atoms()])
+        write_reference(
+            output, work / "reference", splits, masses, record | _engine_record(system, asdict(settings))
+        )
     return output
 
 
@@ -146,18 +145,6 @@ class _Counter:
         self.done += 1
         if self.progress is not None:
             self.progress(self.done, what)
-
-
-def _prepare_work(output: Path, settings: dict[str, Any], resume: bool) -> Path:
-    """The folder of chunks; emptied where it belongs to other settings."""
-    work = output.with_name(f".{output.name}.work")
-    recipe = work / "recipe.json"
-    text = json.dumps(settings, indent=1)
-    if work.exists() and not (resume and recipe.is_file() and recipe.read_text() == text):
-        shutil.rmtree(work)
-    work.mkdir(parents=True, exist_ok=True)
-    recipe.write_text(text)
-    return work
 
 
 def _build_dipeptide(

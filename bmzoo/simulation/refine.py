@@ -8,7 +8,6 @@ serves every backend and every baseline.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bmzoo.errors import InputError
-from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.frames.frame import Frame
 from bmzoo.frames.periodic import nearest_image_of
 from bmzoo.frames.random import random_stream
 from bmzoo.molecules.constants import GAS_CONSTANT
@@ -182,11 +181,6 @@ class Refiner:
             return self._kept(atomistic, atoms, beads, began, str(error))
         frame = atomistic.with_positions(start.reshape(-1, 3), box=coarse.box)
         return self._report(frame, start, beads, began, energy=energy, mirrored=mirrored)
-
-    def refine_frames(self, pairs: Iterable[PairedFrames]) -> Iterator[Refined]:
-        """Frames one after another; one that does not relax is flagged and the run goes on."""
-        for coarse, atomistic in pairs:
-            yield self.refine(atomistic, coarse)
 
     def _split(self, atomistic: Frame, coarse: Frame) -> tuple[Floats, Floats]:
         count = self.topology.count_molecules(len(atomistic), beads=False)

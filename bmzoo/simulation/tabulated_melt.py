@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.errors import unknown
 from bmzoo.molecules import polystyrene_beads
 from bmzoo.molecules.graph import MolecularGraph
 from bmzoo.molecules.tabulated import TabulatedModel
 from bmzoo.simulation.chain_growth import draw_chain
 from bmzoo.simulation.coarse_run import CoarsePreset, CoarseRecipe, CoarseRun, Model, langevin_context
 from bmzoo.simulation.kremer_grest_melt import internal_distances
-from bmzoo.simulation.melt_reference import Progress
 from bmzoo.simulation.tabulated_system import build_tabulated
 
 Floats = NDArray[np.float64]
@@ -105,34 +102,17 @@ class TabulatedChains:
         return positions
 
 
-def build(
-    preset: str,
-    output: Path,
-    model: TabulatedModel,
-    *,
-    seed: int = 0,
-    progress: Progress | None = None,
-    resume: bool = True,
-) -> Path:
-    """Makes a reference folder of 24 chains of 96 monomers of polystyrene, two beads a monomer, at 496 K.
+def recipe(preset: str, model: TabulatedModel) -> CoarseRecipe:
+    """A melt of 24 chains of 96 monomers of polystyrene, two beads a monomer, at 496 K.
 
     Args:
         preset: ``tiny``, ``small`` or ``paper``.
-        output: folder to create; see :mod:`bmzoo.systems.reference`.
         model: potentials, as ``bmzoo data invert`` makes them.
-        seed: of walks, velocities and thermostat.
-        progress: called with the frames done and what is being done.
-        resume: go on with what an interrupted build with the same settings left.
-
-    Raises:
-        InputError: unknown preset, ``output`` exists, or potentials of other bead types.
     """
-    if preset not in PRESETS:
-        raise unknown("preset", preset, tuple(PRESETS))
     topology = polystyrene_beads.build_topology()
     chains = TabulatedChains(model, topology.graph, PRESETS[preset].temperature)
     made = Model(system=chains.system, pushed=chains.push_off, source=model.source)
-    recipe = CoarseRecipe(
+    return CoarseRecipe(
         system="fritz",
         preset=preset,
         topology=topology,
@@ -141,7 +121,6 @@ def build(
         describe=describe,
         model=made,
     )
-    return recipe.build(output, seed=seed, progress=progress, resume=resume)
 
 
 def describe(chains: Floats, _boxes: Floats) -> dict[str, Any]:

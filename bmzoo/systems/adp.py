@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from bmzoo.errors import InputError
 from bmzoo.molecules.formats.native import load_topology_json
 from bmzoo.molecules.graph import MolecularGraph
 from bmzoo.molecules.mapping import Mapping
 from bmzoo.molecules.topology import Topology
-from bmzoo.systems.reference import Reference
-from bmzoo.systems.system import Landscape, System
+from bmzoo.systems.system import Landscape, System, chosen_state, embedded
 
 TITLE = "Alanine dipeptide"
 STATES = ("300K",)
@@ -36,11 +34,8 @@ def load(state: str | None = None) -> System:
     Raises:
         InputError: for a state that it does not have.
     """
-    chosen = state or STATES[0]
-    if chosen not in STATES:
-        raise InputError(f"adp has no state '{chosen}'; it has {', '.join(STATES)}")
+    chosen = chosen_state("adp", state, STATES)
     graph, force_field = load_topology_json(DATA / "topology.json")
-    folder = DATA / chosen
     return System(
         name="adp",
         state=chosen,
@@ -48,7 +43,7 @@ def load(state: str | None = None) -> System:
         topology=Topology(graph, build_mapping(graph), force_field, TEMPERATURE),
         periodic=False,
         benchmark_frames=300,
-        reference=Reference(folder) if (folder / "provenance.json").is_file() else None,
+        reference=embedded(DATA / chosen),
         landscape=Landscape("phi_psi", phi_psi_atoms(graph)),
     )
 

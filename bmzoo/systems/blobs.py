@@ -19,7 +19,7 @@ from bmzoo.frames.trajectory import write_frames
 from bmzoo.frames.whole import whole_molecules
 from bmzoo.molecules.polystyrene_beads import blob_chain, build_blob_topology, build_topology
 from bmzoo.systems.reference import Reference
-from bmzoo.systems.system import System
+from bmzoo.systems.system import System, chosen_state, embedded
 
 TITLE = "Polystyrene, three monomers a blob"
 STATES = ("s2", "s4", "s6")
@@ -34,16 +34,14 @@ def load(state: str | None = None) -> System:
     Raises:
         InputError: for a state that it does not have.
     """
-    chosen = state or STATES[0]
-    if chosen not in STATES:
-        raise InputError(f"blobs has no state '{chosen}'; it has {', '.join(STATES)}")
+    chosen = chosen_state("blobs", state, STATES)
     return System(
         name="blobs",
         state=chosen,
         title=f"{TITLE}, {chosen[1:]} blobs a bead",
         topology=build_blob_topology(int(chosen[1:])),
         periodic=True,
-        reference=Reference(DATA) if (DATA / "provenance.json").is_file() else None,
+        reference=embedded(DATA),
     )
 
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bmzoo.errors import InputError
 from bmzoo.molecules.polystyrene_beads import build_topology
-from bmzoo.systems.reference import Reference
-from bmzoo.systems.system import System
+from bmzoo.systems.system import System, chosen_state, embedded
 
 TITLE = "Coarse-grained polystyrene"
 STATES = ("496K",)
@@ -27,15 +25,12 @@ def load(state: str | None = None) -> System:
     Raises:
         InputError: for a state that it does not have.
     """
-    chosen = state or STATES[0]
-    if chosen not in STATES:
-        raise InputError(f"fritz has no state '{chosen}'; it has {', '.join(STATES)}")
-    folder = DATA / chosen
+    chosen = chosen_state("fritz", state, STATES)
     return System(
         name="fritz",
         state=chosen,
         title=f"{TITLE}, two beads a monomer, {chosen[:-1]} K",
         topology=build_topology(),
         periodic=True,
-        reference=Reference(folder) if (folder / "provenance.json").is_file() else None,
+        reference=embedded(DATA / chosen),
     )

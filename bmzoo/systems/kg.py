@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bmzoo.errors import InputError
 from bmzoo.simulation.kremer_grest_melt import build_topology
-from bmzoo.systems.reference import Reference
-from bmzoo.systems.system import System
+from bmzoo.systems.system import System, chosen_state, embedded
 
 TITLE = "Kremer-Grest polymer"
 STATES = ("melt",)
@@ -23,15 +21,12 @@ def load(state: str | None = None) -> System:
     Raises:
         InputError: for a state that it does not have.
     """
-    chosen = state or STATES[0]
-    if chosen not in STATES:
-        raise InputError(f"kg has no state '{chosen}'; it has {', '.join(STATES)}")
-    folder = DATA / chosen
+    chosen = chosen_state("kg", state, STATES)
     return System(
         name="kg",
         state=chosen,
         title=f"{TITLE}, melt, reduced units",
         topology=build_topology(),
         periodic=True,
-        reference=Reference(folder) if (folder / "provenance.json").is_file() else None,
+        reference=embedded(DATA / chosen),
     )

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bmzoo.errors import InputError
 from bmzoo.molecules import liquids
-from bmzoo.systems.reference import Reference
-from bmzoo.systems.system import System
+from bmzoo.systems.system import System, chosen_state, embedded
 
 STATES = ("350K",)
 """Of octane and cumene."""
@@ -25,10 +23,7 @@ def load_liquid(name: str, title: str, state: str | None = None, *, states: Sequ
     Raises:
         InputError: for a state that it does not have.
     """
-    chosen = state or states[0]
-    if chosen not in states:
-        raise InputError(f"{name} has no state '{chosen}'; it has {', '.join(states)}")
-    folder = DATA / name / chosen
+    chosen = chosen_state(name, state, states)
     return System(
         name=name,
         state=chosen,
@@ -36,5 +31,5 @@ def load_liquid(name: str, title: str, state: str | None = None, *, states: Sequ
         topology=liquids.build_topology(name, float(chosen[:-1])),
         periodic=True,
         benchmark_frames=6,
-        reference=Reference(folder) if (folder / "provenance.json").is_file() else None,
+        reference=embedded(DATA / name / chosen),
     )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bmzoo.errors import InputError, unknown
 from bmzoo.systems import NAMES, load_system
+
+if TYPE_CHECKING:
+    from bmzoo.simulation.melt_reference import RunRecipe
 
 PRESETS = ("tiny", "small", "paper")
 
@@ -41,37 +45,40 @@ def build(
     if output.exists():
         raise InputError(f"{output} exists already; choose another --output, or remove it")
     state = load_system(system).state
-    if name == "sps" and state != "568K":
-        from bmzoo.simulation import crystals
-
-        return crystals.build(state, preset, output, seed=seed, progress=progress, resume=resume)
-    if name == "sps":
-        from bmzoo.simulation import melt
-
-        return melt.build(preset, output, seed=seed, progress=progress, resume=resume)
-    if state == "martini":
-        from bmzoo.simulation import martini_liquid
-
-        return martini_liquid.build(preset, output, seed=seed, progress=progress, resume=resume)
-    if name in ("octane", "cumene", "tcs"):
-        from bmzoo.simulation import liquids
-
-        return liquids.build(name, preset, output, seed=seed, progress=progress, resume=resume)
-    if name == "kg":
-        from bmzoo.simulation import kremer_grest_melt
-
-        return kremer_grest_melt.build(preset, output, seed=seed, progress=progress, resume=resume)
     if name == "blobs":
         from bmzoo.systems import blobs
 
         return blobs.build(output)
+    if name in ("adp", "cln"):
+        from bmzoo.simulation import peptides
+
+        return peptides.build(name, preset, output, seed=seed, progress=progress, resume=resume)
+    return _recipe(name, state, preset).build(output, seed=seed, progress=progress, resume=resume)
+
+
+def _recipe(name: str, state: str, preset: str) -> RunRecipe:
+    if state == "martini":
+        from bmzoo.simulation import martini_liquid
+
+        return martini_liquid.recipe(preset)
+    if name in ("octane", "cumene", "tcs"):
+        from bmzoo.simulation import liquids
+
+        return liquids.recipe(name, preset)
+    if name == "kg":
+        from bmzoo.simulation import kremer_grest_melt
+
+        return kremer_grest_melt.recipe(preset)
     if name == "fritz":
         from bmzoo.molecules.tabulated import TabulatedModel
         from bmzoo.simulation import tabulated_melt
         from bmzoo.systems.fritz import MODEL
 
-        model = TabulatedModel.load(MODEL)
-        return tabulated_melt.build(preset, output, model, seed=seed, progress=progress, resume=resume)
-    from bmzoo.simulation import peptides
+        return tabulated_melt.recipe(preset, TabulatedModel.load(MODEL))
+    if state != "568K":
+        from bmzoo.simulation import crystals
 
-    return peptides.build(name, preset, output, seed=seed, progress=progress, resume=resume)
+        return crystals.recipe(state, preset)
+    from bmzoo.simulation import melt
+
+    return melt.recipe(preset)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bmzoo.errors import InputError
 from bmzoo.molecules import polystyrene
-from bmzoo.systems.reference import Reference
-from bmzoo.systems.system import System
+from bmzoo.systems.system import System, chosen_state, embedded
 
 TITLE = "Syndiotactic polystyrene"
 STATES = ("568K", "453K", "313K")
@@ -22,10 +20,7 @@ def load(state: str | None = None) -> System:
     Raises:
         InputError: for a state that it does not have.
     """
-    chosen = state or STATES[0]
-    if chosen not in STATES:
-        raise InputError(f"sps has no state '{chosen}'; it has {', '.join(STATES)}")
-    folder = DATA / chosen
+    chosen = chosen_state("sps", state, STATES)
     return System(
         name="sps",
         state=chosen,
@@ -33,5 +28,5 @@ def load(state: str | None = None) -> System:
         topology=polystyrene.build_topology(TEMPERATURES[chosen]),
         periodic=True,
         benchmark_frames=6,
-        reference=Reference(folder) if (folder / "provenance.json").is_file() else None,
+        reference=embedded(DATA / chosen),
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from bmzoo.errors import unknown
 from bmzoo.molecules.topology import Topology
 from bmzoo.systems.reference import Reference
 
@@ -52,3 +55,19 @@ class System:
     landscape: Landscape | None = None
     benchmark_frames: int = 10
     notes: MappingType[str, str] = field(default_factory=dict)
+
+
+def chosen_state(system: str, state: str | None, states: Sequence[str]) -> str:
+    """One of a system's states, by default the first.
+
+    Raises:
+        InputError: for a state that it does not have.
+    """
+    if state and state not in states:
+        raise unknown(f"state of {system}", state, states)
+    return state or states[0]
+
+
+def embedded(folder: Path) -> Reference | None:
+    """The reference frames in a folder, if there are any."""
+    return Reference(folder) if (folder / "provenance.json").is_file() else None

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bmzoo.errors import InputError
 from bmzoo.molecules.martini_alkane import build_topology
 from bmzoo.systems.liquid import load_liquid
-from bmzoo.systems.reference import Reference
-from bmzoo.systems.system import System
+from bmzoo.systems.system import System, chosen_state, embedded
 
 TITLE = "Tetracosane"
 STATES = ("400K", "martini")
@@ -26,17 +24,14 @@ def load(state: str | None = None) -> System:
     Raises:
         InputError: for a state that it does not have.
     """
-    chosen = state or STATES[0]
-    if chosen not in STATES:
-        raise InputError(f"tcs has no state '{chosen}'; it has {', '.join(STATES)}")
+    chosen = chosen_state("tcs", state, STATES)
     if chosen != "martini":
         return load_liquid("tcs", TITLE, chosen, states=STATES[:1])
-    folder = DATA / chosen
     return System(
         name="tcs",
         state=chosen,
         title=f"{TITLE}, Martini 2, {TEMPERATURE:.0f} K",
         topology=build_topology("TCS", 6, TEMPERATURE),
         periodic=True,
-        reference=Reference(folder) if (folder / "provenance.json").is_file() else None,
+        reference=embedded(DATA / chosen),
     )

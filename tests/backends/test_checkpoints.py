@@ -131,8 +131,6 @@ class TestLoading:
         monkeypatch.setattr(loading, "WEIGHTS", tmp_path)
         for topology in (toy_topology(), other_topology()):
             assert loading.weights_matching("fragments", topology) == folder
-        assert loading.weights_for("fragments", "other", "350K") == folder
-        assert loading.weights_for("fragments", "oth") is None
         alone = tmp_path / "fragments" / "toy"
         save_checkpoint(model, alone, system="toy", state="300K")
         for state in ("300K", "400K"):
@@ -149,8 +147,6 @@ class TestLoading:
         for weights in (saved, "toy", None):
             model = load_backmapper("fragments", toy_topology(), weights=weights)
             assert model.config.neighbours == 2  # type: ignore[attr-defined]
-        assert loading.weights_for("fragments", "toy", "300K") == saved
-        assert loading.weights_for("fragments", "toy", "400K") is None
         changed = load_backmapper("fragments", toy_topology(), weights="toy", settings=["neighbours=3"])
         assert changed.config.neighbours == 3  # type: ignore[attr-defined]
 

@@ -264,6 +264,8 @@ def test_beads_are_exact_and_bonds_held() -> None:
     lengths = np.linalg.norm(held[:, one] - held[:, other], axis=-1)
     assert np.abs(lengths - field.constraint_r0).max() < 1e-5
     assert np.array_equal(Holder(topology, _with(hold_beads=False))(noisy, beads), noisy)
+    noisy[1] = np.nan  # a sample that went astray leaves the others alone
+    assert np.abs(Holder(topology, SMALL)(noisy, beads)[[0, 2]] - held[[0, 2]]).max() < 1e-9
     spread = topology.mapping.matrix @ bead_spread(topology)
     assert np.allclose(spread, np.eye(topology.n_beads), atol=1e-10)
 

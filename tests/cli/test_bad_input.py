@@ -22,7 +22,7 @@ def gro(path: Path, n: int, *, nan: bool = False, box: str = "   3.0   3.0   3.0
     return path
 
 
-def refuses(run: Run, folder: Path, *words: object, saying: str) -> None:
+def refuses(run: Run, folder: Path, *words: object, saying: str) -> Result:
     """The command refuses in one sentence, and leaves the folder as it was."""
     before = sorted(folder.rglob("*"))
     found = run(*words)
@@ -31,6 +31,7 @@ def refuses(run: Run, folder: Path, *words: object, saying: str) -> None:
     assert saying.lower() in found.output.lower(), found.output
     assert len(found.stderr.strip().splitlines()) <= 2 or "Usage" in found.stderr
     assert sorted(folder.rglob("*")) == before
+    return found
 
 
 def backmap(cg: Path, output: Path, *more: object) -> tuple[object, ...]:
@@ -167,3 +168,23 @@ def test_import_of_something_else(run: Run, tmp_path: Path) -> None:
 def test_evaluate_needs_files_that_fit(run: Run, atoms: Path, tmp_path: Path) -> None:
     words = ("evaluate", gro(tmp_path / "cg.gro", 6), "--reference", atoms, "--system", "adp", "--stop", 4)
     refuses(run, tmp_path, *words, saying="6 atoms")
+
+
+@pytest.mark.parametrize(
+    ("words", "saying"),
+    [
+        (("simulate-cg", "adp", "--replicas", "0"), "--replicas must be at least 1"),
+        (("simulate-cg", "adp", "--replicas", "1", "--start", "999999"), "--start frames must be from 0 to"),
+        (("simulate-cg", "adp", "--output", "beads.txt"), "choose one of .npz"),
+        (("data", "invert", "--system", "octane", "--mirror", "X=Y"), "no type of bead"),
+        (("data", "invert", "--system", "octane", "--cutoff", "9"), "reaches half of the box"),
+        (("data", "build", "kg", "--preset", "large"), "unknown preset"),
+    ],
+)
+def test_refused_before_any_progress(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], saying: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    output = () if "--output" in words else ("--output", "new.npz")
+    found = refuses(run, tmp_path, *words, *output, saying=saying)
+    assert len(found.stderr.splitlines()) == 1

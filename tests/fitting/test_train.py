@@ -157,6 +157,22 @@ def test_unfinished_training_with_another_configuration(tmp_path: Path, data: Pa
         train(config(data), output=tmp_path / "other", resume=False)
 
 
+def test_one_process_at_a_time(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, step = tmp_path / "run", Linear.training_step
+
+    def meanwhile(self: Linear, batch: Any, number: int) -> Any:
+        if number == 45:
+            with pytest.raises(InputError, match=r"another process works in .*run; wait"):
+                train(config(data), output=folder)
+            with pytest.raises(InputError, match="another process"):
+                train(config(data), output=folder, resume=False)
+        return step(self, batch, number)
+
+    monkeypatch.setattr(Linear, "training_step", meanwhile)
+    train(config(data), output=folder)
+    assert (folder / "result.json").exists()
+
+
 def test_own_molecule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     topology = toy_topology()
     save_topology_json(tmp_path / "toy.json", topology.graph)

@@ -10,14 +10,13 @@ from scipy.sparse import csr_array
 
 from bmzoo.errors import InputError
 from bmzoo.frames.datasets import (
-    RandomRotation,
     coarse_grain,
     pairs,
     random_rotation,
     set_apart,
     split_runs,
 )
-from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.frames.frame import Frame
 from bmzoo.molecules.mapping import Mapping
 
 BOX = np.array([[5.0, 0, 0], [-1.5, 2.6, 0], [0, 0.9, 2.4]])
@@ -88,19 +87,6 @@ def test_rotations_are_proper_and_even() -> None:
     np.testing.assert_allclose(np.linalg.det(turns), 1)
     np.testing.assert_allclose(turns.mean(axis=0), 0, atol=0.05)
     np.testing.assert_allclose((turns**2).mean(axis=0), 1 / 3, atol=0.03)
-
-
-def test_turning_a_pair_keeps_it_together() -> None:
-    rng = np.random.default_rng(0)
-    atoms = Frame(rng.normal(size=(4, 3)))
-    (pair,) = pairs([atoms], two_beads())
-    turned = RandomRotation(rng)(pair)
-    np.testing.assert_allclose(two_beads().apply(turned.atomistic.positions), turned.coarse.positions)
-    lengths = [np.linalg.norm(p[:, None] - p, axis=-1) for p in (atoms.positions, turned.atomistic.positions)]
-    np.testing.assert_allclose(*lengths)
-    boxed = Frame(atoms.positions, BOX)
-    with pytest.raises(InputError, match="box"):
-        RandomRotation(rng)(PairedFrames(boxed, boxed))
 
 
 def test_runs_are_set_apart() -> None:

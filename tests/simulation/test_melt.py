@@ -28,6 +28,7 @@ from bmzoo.simulation.melt_checks import (
 from bmzoo.simulation.melt_engine import MeltRun
 from bmzoo.simulation.melt_presets import PRESETS
 from bmzoo.simulation.polystyrene_chain import chain_from_torsions, draw_chain
+from bmzoo.systems import recipes
 from bmzoo.systems.reference import Reference
 
 TOPOLOGY = polystyrene.build_topology(568.0)
@@ -50,8 +51,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], li
             raise Killed
 
     with pytest.raises(Killed):
-        melt.build("tiny", output, seed=1, progress=kill_in_production)
-    melt.build("tiny", output, seed=1, progress=lambda done, what: after.append(what))
+        melt.recipe("tiny").build(output, seed=1, progress=kill_in_production)
+    melt.recipe("tiny").build(output, seed=1, progress=lambda done, what: after.append(what))
     return output, before, after
 
 
@@ -180,9 +181,9 @@ def test_stuck_chains_are_not_torn(tmp_path: Path) -> None:
 
 def test_refusals(tmp_path: Path, built: tuple[Path, list[str], list[str]]) -> None:
     with pytest.raises(InputError, match="unknown preset 'smal'"):
-        melt.build("smal", tmp_path / "new")
+        recipes.build("sps", "smal", tmp_path / "new")
     with pytest.raises(InputError, match="exists already"):
-        melt.build("tiny", built[0])
+        melt.recipe("tiny").build(built[0])
 
 
 def produced(**values: float) -> list[dict[str, Any]]:

@@ -56,15 +56,6 @@ def test_interrupted_build_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert np.isfinite(forces).all()
 
 
-def test_other_settings_start_afresh(tmp_path: Path) -> None:
-    work = tmp_path / ".out.work"
-    work.mkdir()
-    (work / "recipe.json").write_text("{}")
-    (work / "old.npz").write_text("left by another seed")
-    assert peptides._prepare_work(tmp_path / "out", {"seed": 2}, resume=True) == work
-    assert not (work / "old.npz").exists()
-
-
 def test_chignolin_build(tmp_path: Path) -> None:
     folder = peptides.build("cln", "tiny", tmp_path / "cln", seed=7)
     provenance = json.loads((folder / "provenance.json").read_text())

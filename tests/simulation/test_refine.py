@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from refine_inputs import BOX, dipeptide, melt
 
 from bmzoo.errors import InputError
-from bmzoo.frames.frame import Frame, PairedFrames
+from bmzoo.frames.frame import Frame
 from bmzoo.molecules.topology import Topology
 from bmzoo.simulation.mirror import Mirror
 from bmzoo.simulation.refine import Refined, Refiner, RefineSettings, make_refiner
@@ -117,9 +117,9 @@ def test_boxes_may_change_between_frames() -> None:
     topology, atoms, beads = melt()
     refiner = Refiner(topology, SHORT)
     wide = replace(atoms, box=BOX * 1.1), replace(beads, box=BOX * 1.1)
-    energies = [result.energy for result in refiner.refine_frames([PairedFrames(beads, atoms)])]
+    energy = refiner.refine(atoms, beads).energy
     assert_sound(topology, refiner.refine(*wide), wide[1])
-    assert refiner.refine(atoms, beads).energy == pytest.approx(energies[0], rel=1e-9)
+    assert refiner.refine(atoms, beads).energy == pytest.approx(energy, rel=1e-9)
 
 
 def test_the_seed_and_the_frame_decide_and_nothing_before_them() -> None:
@@ -172,11 +172,7 @@ def test_a_frame_that_cannot_relax_is_named_and_kept() -> None:
     broken = Frame(np.full_like(atoms.positions, np.nan), index=3, name="run.xtc, frame 3")
     torn = Frame(beads.positions * 4.0, index=4)
     refiner = Refiner(topology, SHORT)
-    results = list(
-        refiner.refine_frames(
-            [PairedFrames(beads, broken), PairedFrames(torn, atoms), PairedFrames(beads, atoms)]
-        )
-    )
+    results = [refiner.refine(*pair) for pair in ((broken, beads), (atoms, torn), (atoms, beads))]
     assert [r.relaxed for r in results] == [False, False, True]
     assert "run.xtc, frame 3" in results[0].message
     assert "did not relax" in results[1].message

@@ -35,7 +35,7 @@ def test_states(system: System) -> None:
     assert system.state == "568K"
     assert system.periodic
     assert load_system("sps:313K").topology.temperature == 313.0
-    with pytest.raises(InputError, match="no state '300K'"):
+    with pytest.raises(InputError, match="unknown state of sps '300K'"):
         sps.load("300K")
 
 

@@ -15,17 +15,15 @@ Ints = NDArray[np.int64]
 
 
 class Nearest(NamedTuple):
-    """The nearest points of every point, itself left out or not, nearest first.
+    """The nearest points of every point, itself among them, nearest first.
 
     Attributes:
         points: ``(n, k)`` points, -1 where there are no more within the cutoff.
         shifts: ``(n, k, 3)`` nm to add to their positions; 0 where there is none.
-        distances: ``(n, k)`` nm, infinite where there is none.
     """
 
     points: Ints
     shifts: Floats
-    distances: Floats
 
 
 def nearest(points: Floats, box: Floats | None, k: int, cutoff: float) -> Nearest:
@@ -45,11 +43,11 @@ def nearest(points: Floats, box: Floats | None, k: int, cutoff: float) -> Neares
         every, origin, moved, inside = points, np.arange(n), np.zeros((n, 3)), points
     else:
         every, origin, moved, inside = images(points, box, cutoff)
-    distances, found = cKDTree(every).query(inside, k=np.arange(1, k + 1), distance_upper_bound=cutoff)
+    _, found = cKDTree(every).query(inside, k=np.arange(1, k + 1), distance_upper_bound=cutoff)
     there = found < len(every)
     found = np.where(there, found, 0)
     shifts = (moved[found] - moved[:n, None]) * there[..., None]
-    return Nearest(np.where(there, origin[found], -1), shifts, distances)
+    return Nearest(np.where(there, origin[found], -1), shifts)
 
 
 def images(points: Floats, box: Floats, cutoff: float) -> tuple[Floats, Ints, Floats, Floats]:

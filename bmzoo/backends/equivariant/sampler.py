@@ -16,17 +16,14 @@ from bmzoo.backends.equivariant.flow import integrate
 from bmzoo.backends.equivariant.graph import Graph, Part, frame_part, isolated_part, n_neighbours
 from bmzoo.backends.equivariant.network import Previous
 from bmzoo.backends.equivariant.prior import Prior
-from bmzoo.backends.equivariant.tables import Tables
+from bmzoo.backends.projection import BondProjection
 from bmzoo.frames.random import random_stream
 from bmzoo.representations.local_frames import local_frames
-from bmzoo.simulation.projection import BeadConstraints
 
 Floats = NDArray[np.float64]
 
 BYTES_OF_PAIR = 900
 """Memory for each neighbour of an atom, all that is kept of the atom itself included; measured."""
-FARTHEST = 0.05
-"""nm; a molecule of which the constraints would move an atom by more is left as it was drawn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +49,7 @@ class Sampler:
     def __init__(self, field: FlowField, prior: Prior) -> None:
         self.field, self.prior = field, prior
         self.config: EquivariantConfig = field.config
-        self._constraints = _constraints(field.tables) if self.config.hold_bonds else None
+        self._hold_bonds = BondProjection(field.tables.topology) if self.config.hold_bonds else None
 
     def at_once(self, unit: Unit) -> int:
         """How many such units fit the memory; at least one."""
@@ -130,24 +127,9 @@ class Sampler:
     def _finished(self, beads: Floats, atoms: Floats) -> Floats:
         """Atoms ``(n_molecules, n_atoms, 3)`` nm put exactly on their beads, bonds held where asked."""
         exact = self.field.surface.exact(atoms, beads)
-        whole = np.isfinite(exact).all((1, 2))
-        if self._constraints is None or not whole.any():
-            return exact
-        held = exact.copy()
-        held[whole] = self._constraints(exact[whole], beads[whole])
-        near = np.linalg.norm(held - exact, axis=-1).max(1) < FARTHEST
-        return np.where(near[:, None, None], held, exact)
+        return self._hold_bonds(exact, beads) if self._hold_bonds else exact
 
 
 def alike(one: Unit, other: Unit) -> bool:
     """Whether two units can be drawn together."""
     return (one.box is None) == (other.box is None) and one.beads.shape == other.beads.shape
-
-
-def _constraints(tables: Tables) -> BeadConstraints | None:
-    """Beads and constrained bonds at once; ``None`` where no bond is constrained."""
-    topology = tables.topology
-    field = topology.force_field
-    if field is None or not len(field.constraints):
-        return None
-    return BeadConstraints(topology.mapping, topology.graph.masses, field.constraints, field.constraint_r0)

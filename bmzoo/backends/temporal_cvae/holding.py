@@ -5,15 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.backends.projection import BeadProjection
+from bmzoo.backends.projection import BeadProjection, BondProjection
 from bmzoo.backends.temporal_cvae.config import TemporalCVAEConfig
 from bmzoo.molecules.topology import Topology
-from bmzoo.simulation.projection import BeadConstraints
 
 Floats = NDArray[np.float64]
-
-FARTHEST = 0.05
-"""nm; a molecule of which the constraints would move an atom by more is left as it was drawn."""
 
 
 def bead_spread(topology: Topology) -> Floats:
@@ -33,20 +29,11 @@ class Holder:
 
     def __init__(self, topology: Topology, config: TemporalCVAEConfig) -> None:
         self._beads = BeadProjection(topology) if config.hold_beads else None
-        field = topology.force_field
-        self._bonds: BeadConstraints | None = None
-        if config.hold_beads and config.hold_bonds and field is not None and len(field.constraints):
-            self._bonds = BeadConstraints(
-                topology.mapping, topology.graph.masses, field.constraints, field.constraint_r0
-            )
+        self._bonds = BondProjection(topology) if config.hold_beads and config.hold_bonds else None
 
     def __call__(self, atoms: Floats, beads: Floats) -> Floats:
         """Atoms ``(n, n_atoms, 3)`` on beads ``(n, n_beads, 3)``, nm."""
         if self._beads is None:
             return atoms
         exact = self._beads(atoms, beads)
-        if self._bonds is None or not np.isfinite(exact).all():
-            return exact
-        held = self._bonds(exact, beads)
-        near = np.linalg.norm(held - exact, axis=-1).max(1) < FARTHEST
-        return np.where(near[:, None, None], held, exact)
+        return self._bonds(exact, beads) if self._bonds else exact

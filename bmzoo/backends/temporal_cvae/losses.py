@@ -61,7 +61,7 @@ class LossTerms:
     def __call__(
         self, network: Network, found: Decoded, atoms: Tensor, beads: Tensor, step: int
     ) -> dict[str, Tensor]:
-        """Every term but the divergence, and ``rmsd`` (nm), which is only told; means over the batch."""
+        """Batch means of all terms but those of the latent, and ``rmsd`` (nm), which is only told."""
         config = self.config
         off = (found.atoms - atoms) / LENGTH
         terms = {"coordinate": off.square().mean()}
