@@ -93,7 +93,7 @@ class NonBonded:
         return NeighbourPairs(*(values[kept] for values in pairs))
 
     def nearest(self, atoms: Floats, box: Floats | None, cutoff: float) -> Floats:
-        """``(n_molecules * n_atoms,)`` nm to the nearest one of every particle, infinite beyond the cutoff."""
+        """``(n_molecules * n_atoms,)`` nm from every particle to its nearest, infinite beyond the cutoff."""
         pairs = self(atoms, box, cutoff)
         found = np.full(len(atoms) * self._n, np.inf)
         for ends in (pairs.first, pairs.second):
