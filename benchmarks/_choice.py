@@ -1,4 +1,4 @@
-"""Which backend to take, by what one has: worked out from the results of a benchmark."""
+"""A benchmark in few cells: C2ST AUC and price of every row, and which backend to take by what one has."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ HAVE = {
 }
 """What a backend needs, by ``Capabilities.fitting``."""
 RULE = (
-    "Of the rows of one kind, the cheapest that none of its kind beats in C2ST AUC (0.5: nobody can tell) by "
-    "more than two standard errors; its AUC, and seconds a frame. Bold: the cheapest of a system, raw or "
-    "refined, that no row beats so."
+    "A cell names the cheapest of its kind that no other of the kind beats in C2ST AUC by more than two "
+    "standard errors, its AUC (0.5: no classifier can tell the frames from real ones), and seconds a frame. "
+    "Bold: the cheapest of a system, raw or refined, that no row beats so."
 )
 
 
@@ -28,20 +28,40 @@ def choice_text(results: Results) -> str:
 
     Only rows of the test set ``in_distribution`` that have the score take part.
     """
-    rows = [row for row in results.rows if row.test_set == "in_distribution" and _known(row)]
-    systems = list(dict.fromkeys((row.system, row.state) for row in rows))
-    columns = [[row for row in rows if (row.system, row.state) == system] for system in systems]
-    best = [cheapest_of_the_best(column) for column in columns]
+    columns = _columns(results)
+    best = [cheapest_of_the_best(column) for column in columns.values()]
     lines = []
     for fitting, have in HAVE.items():
         for raw in (True, False):
             cells = []
-            for column, winner in zip(columns, best, strict=True):
+            for column, winner in zip(columns.values(), best, strict=True):
                 found = cheapest_of_the_best([r for r in column if _kind(r) == (fitting, raw)])
                 cells.append("-" if found is None else _cell(found, bold=found is winner))
             lines.append([have if raw else f"{have}, and a force field", *cells])
-    header = ["you have", *(f"{system}:{state}" for system, state in systems)]
-    return f"{table(header, lines)}\n\n{RULE}"
+    return f"{table(['you have', *columns], lines)}\n\n{RULE}"
+
+
+def overview(results: Results) -> str:
+    """C2ST AUC and seconds a frame: a line for every backend, raw and refined, a column a system.
+
+    Rows are those that ``choice_text`` takes. The first line is the floor.
+    """
+    columns = _columns(results)
+    floors = [f"{column[0].scores[AUC]['floor']:.2f}" for column in columns.values()]
+    cells = [{_name(row): _numbers(row) for row in column} for column in columns.values()]
+    names = dict.fromkeys(_name(row) for row in results.rows)
+    lines = [[f"`{name}`", *(found.get(name, "-") for found in cells)] for name in names]
+    shown = [line for line in lines if set(line[1:]) != {"-"}]
+    return table(["C2ST AUC, time a frame", *columns], [["floor", *floors], *shown])
+
+
+def _columns(results: Results) -> dict[str, list[Row]]:
+    """Rows of held-out frames that have the score, by system."""
+    columns: dict[str, list[Row]] = {}
+    for row in results.rows:
+        if row.test_set == "in_distribution" and row.scores.get(AUC, {}).get("value") is not None:
+            columns.setdefault(row.place, []).append(row)
+    return columns
 
 
 def cheapest_of_the_best(rows: Sequence[Row]) -> Row | None:
@@ -51,10 +71,6 @@ def cheapest_of_the_best(rows: Sequence[Row]) -> Row | None:
         return any(_auc(row) - _auc(r) > 2 * (_error(r) ** 2 + _error(row) ** 2) ** 0.5 for r in rows)
 
     return min((row for row in rows if not beaten(row)), key=_seconds, default=None)
-
-
-def _known(row: Row) -> bool:
-    return row.scores.get(AUC, {}).get("value") is not None
 
 
 def _auc(row: Row) -> float:
@@ -73,7 +89,14 @@ def _kind(row: Row) -> tuple[str, bool]:
     return get_backend(row.backend).capabilities.fitting, row.refine == "none"
 
 
+def _name(row: Row) -> str:
+    return row.backend if row.refine == "none" else f"{row.backend}+{row.refine}"
+
+
+def _numbers(row: Row) -> str:
+    return f"{_auc(row):.2f}, {_seconds(row):.2g} s"
+
+
 def _cell(row: Row, *, bold: bool) -> str:
-    name = row.backend if row.refine == "none" else f"{row.backend}+{row.refine}"
-    text = f"`{name}` {_auc(row):.2f}, {_seconds(row):.2g} s"
+    text = f"`{_name(row)}` {_numbers(row)}"
     return f"**{text}**" if bold else text

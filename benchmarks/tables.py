@@ -1,12 +1,13 @@
-"""Writes the tables of README.md and docs/ from the results that are committed.
+"""Writes the tables of README.md, docs/ and the cards of backends from the results that are committed.
 
     python benchmarks/tables.py                        # rewrites all of them
     python benchmarks/tables.py --check                # says which differ from their results
     python benchmarks/tables.py --add OUT/results.json # keeps a benchmark's results, and tells its name
 
 A table stands between ``<!-- table: FILE.json -->``, with the file's path from the root of the repository,
-and ``<!-- end -->``; ``choice`` instead of ``table``: which backend to take by a benchmark's scores. Results
-of ``bmzoo benchmark`` are kept in benchmarks/results, those of the experiments in docs.
+and ``<!-- end -->``. Instead of ``table``, for results of a benchmark: ``overview``, one score of every row,
+a column a system; ``choice``, which backend to take. ``FILE.json backend=NAME`` keeps one backend's rows.
+Results of ``bmzoo benchmark`` are kept in benchmarks/results, those of the experiments in docs.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from _choice import choice_text
+from _choice import choice_text, overview
 from _common import table
 from _scoring import experiment_text
 from _temporal_text import temporal_text
@@ -31,7 +33,9 @@ from bmzoo.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-BLOCK = re.compile(r"(<!-- (table|choice): (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(
+    r"(<!-- (table|overview|choice): (\S+)(?: backend=(\S+))? -->\n).*?(<!-- end -->)", re.DOTALL
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,8 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def pages() -> list[Path]:
-    """Every page that may hold tables."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    """Every page that may hold tables, but for those that docs/conf.py makes of the cards."""
+    docs = (page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "backends")
+    return [ROOT / "README.md", *sorted(docs), *sorted((ROOT / "bmzoo" / "backends").rglob("card.md"))]
 
 
 def updated(page: Path) -> str:
@@ -63,14 +68,23 @@ def updated(page: Path) -> str:
         InputError: a table whose results are missing or no results.
     """
     return BLOCK.sub(
-        lambda found: f"{found[1]}{markdown(ROOT / found[3], found[2])}\n{found[4]}", page.read_text()
+        lambda found: f"{found[1]}{markdown(ROOT / found[3], found[2], found[4])}\n{found[5]}",
+        page.read_text(),
     )
 
 
-def markdown(path: Path, kind: str = "table") -> str:
-    """Table of a results file, with the machine, the date and the seed below it; or the decision table."""
-    if kind == "choice":
-        return choice_text(Results.read(path))
+def markdown(path: Path, kind: str = "table", backend: str | None = None) -> str:
+    """Table of a results file, with the machine, the date and the seed below it; or the decision table.
+
+    Raises:
+        InputError: no results, or none of the backend.
+    """
+    if kind != "table" or backend is not None:
+        results = Results.read(path)
+        rows = [row for row in results.rows if backend in (None, row.backend)]
+        if not rows:
+            raise InputError(f"{path} has no row of the backend '{backend}'")
+        return BENCHMARK_TEXTS[kind](replace(results, rows=rows))
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -86,12 +100,25 @@ def markdown(path: Path, kind: str = "table") -> str:
 
 def benchmark_text(results: Results) -> str:
     """The summary of ``bmzoo benchmark``."""
+    return f"{table(*results.table())}\n\n{_made(results)}"
+
+
+def overview_text(results: Results) -> str:
+    """Its most telling score, and how it was made."""
+    return f"{overview(results)}\n\n{_made(results)}"
+
+
+BENCHMARK_TEXTS = {"table": benchmark_text, "overview": overview_text, "choice": choice_text}
+
+
+def _made(results: Results) -> str:
+    """Date, machine, version and seed."""
     where = results.machine
     hardware = f"{where['processor']}, {where['cores']} cores, {where['memory_gb']:.0f} GB"
     line = f"{results.created[:10]}, {hardware}, bmzoo {results.bmzoo}, seed {results.settings['seed']}."
     if clock := results.settings.get("clock"):
         line += f" {clock}; {results.settings['frames']} frames, one sample of each."
-    return f"{table(*results.table())}\n\n{line}"
+    return line
 
 
 def kept(source: Path) -> Path:

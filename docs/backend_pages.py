@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,12 @@ import bmzoo
 from bmzoo.backends import registry
 
 PACKAGE = Path(bmzoo.__file__).parent
+INDEX = """# Backends
+
+The methods that come with bmzoo, each with its settings and the weights that are shipped for it. Which one to
+take is answered by [measured scores](../choosing.md). `bmzoo backends` lists those that you have installed;
+[a method of your own](../contributing.md) is one class.
+"""
 
 
 def write_pages(folder: Path) -> list[Path]:
@@ -22,8 +29,10 @@ def write_pages(folder: Path) -> list[Path]:
     for name in names:
         pages.append(folder / f"{name}.md")
         pages[-1].write_text(page(name))
-    toctree = "\n".join(["```{toctree}", *names, "```"])
-    (folder / "index.md").write_text(f"# Backends\n\nWhich one? See [](../choosing.md).\n\n{toctree}\n")
+    lines = [f"| [{name}]({name}.md) | {_first_sentence(name)} |" for name in names]
+    toctree = "\n".join(["```{toctree}", ":hidden:", *names, "```"])
+    table = "\n".join(["| backend | what it does |", "|---|---|", *lines])
+    (folder / "index.md").write_text(f"{INDEX}\n{table}\n\n{toctree}\n")
     return pages
 
 
@@ -31,13 +40,12 @@ def page(name: str) -> str:
     """Markdown of one backend."""
     module, attribute = registry.BUILT_IN[name].split(":")
     backend = getattr(importlib.import_module(module), attribute)
-    card = (PACKAGE / "backends" / name / "card.md").read_text()
-    parts = [card.strip(), "## Settings", settings(backend.Config)]
+    parts = [_card(name).strip(), "## Settings", settings(backend.Config)]
     weights = sorted((PACKAGE / "weights" / name).glob("*/card.md"))
     if weights:
         parts.append("## Weights that come with bmzoo")
         parts += [_lowered(path.read_text()) for path in weights]
-    return "\n\n".join(parts) + "\n"
+    return _linked("\n\n".join(parts) + "\n")
 
 
 def settings(config: type[BaseModel]) -> str:
@@ -68,8 +76,22 @@ def _allowed(found: dict[str, Any]) -> str:
     return ", ".join(bounds) or ("true, false" if found.get("type") == "boolean" else "")
 
 
+def _card(name: str) -> str:
+    return (PACKAGE / "backends" / name / "card.md").read_text()
+
+
+def _first_sentence(name: str) -> str:
+    """The paragraph below the card's title."""
+    return _card(name).split("\n\n")[1].replace("\n", " ")
+
+
 def _lowered(card: str) -> str:
-    """A card as part of a page: its headings two levels down, without links to files that are not pages."""
-    text = card.strip().replace("(../../../backends/", "(https://").replace("/card.md)", ")")
+    """A card as part of a page: its headings two levels down, without the link to the page itself."""
+    text = re.sub(r"\[([^]]+)]\([./]+/backends/\w+/card\.md\)", r"\1", card.strip())
     lines = [f"##{line}" if line.startswith("#") else line for line in text.splitlines()]
     return "\n".join(lines)
+
+
+def _linked(text: str) -> str:
+    """Pages of the documentation that a card names become links with their titles."""
+    return re.sub(r"`docs/(\w+)\.md`", r"[](../\1.md)", text)

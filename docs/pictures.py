@@ -1,4 +1,4 @@
-"""Draws the pictures of the concepts page from embedded frames: python docs/pictures.py
+"""Draws the pictures of the tour and the concepts from embedded frames: python docs/pictures.py
 
 Needs matplotlib (``pip install bmzoo[docs]``) and a minute or two. Seed 0.
 """
@@ -25,25 +25,42 @@ import matplotlib.pyplot as plt
 FOLDER = Path(__file__).parent / "pictures"
 SAMPLES = 5
 BEADS = {"A": "#0072B2", "B": "#D55E00"}
-ATOMS = {"C": "#444444", "H": "#b5b5b5"}
+ATOMS = {"H": "#b5b5b5", "O": "#D55E00", "N": "#0072B2", "C": "#444444"}
+"""A bond has the colour of the first of these that it holds."""
 SIDES = {"reference": "#9a9a9a", "minimised": "#D55E00", "thermalised": "#0072B2"}
 STYLE = {"font.size": 9, "svg.fonttype": "none", "svg.hashsalt": "bmzoo", "axes.spines.top": False}
 
 
 def main() -> None:
-    system = bmzoo.load_system("sps:568K")
-    assert system.reference is not None
-    frames = system.reference.frames("test", 0, 1)
-    reference = next(iter(whole_molecules(frames, system.topology, beads=False)))
-    beads = next(iter(coarse_grain([reference], system.topology.mapping)))
     FOLDER.mkdir(exist_ok=True)
     mpl.rcParams.update(STYLE)
-    samples = drawn(system, beads, "equivariant", "none", SAMPLES)
-    one_to_many(system, beads, samples)
+    dipeptide()
+    melt()
+
+
+def dipeptide() -> None:
+    """What the tour draws: three samples."""
+    system, _, beads = first_test_frame("adp:300K")
+    one_to_many(system, beads, drawn(system, beads, "equivariant", "none", 3), "dipeptide")
+
+
+def melt() -> None:
+    """One chain, and what refinement does to widths."""
+    system, reference, beads = first_test_frame("sps:568K")
+    one_to_many(system, beads, drawn(system, beads, "equivariant", "none", SAMPLES), "samples")
     minimised = drawn(system, beads, "geometric", "minimise", 1)
     thermalised = drawn(system, beads, "fragments", "thermalise", 1)
     sides = dict(zip(SIDES, [[reference], minimised, thermalised], strict=True))
     thermal_width(system, sides)
+
+
+def first_test_frame(name: str) -> tuple[System, Frame, Frame]:
+    """A system, its first embedded test frame, and the beads of that."""
+    system = bmzoo.load_system(name)
+    assert system.reference is not None
+    frames = system.reference.frames("test", 0, 1)
+    reference = next(iter(whole_molecules(frames, system.topology, beads=False)))
+    return system, reference, next(iter(coarse_grain([reference], system.topology.mapping)))
 
 
 def drawn(system: System, beads: Frame, backend: str, refine: str, samples: int) -> list[Frame]:
@@ -53,8 +70,8 @@ def drawn(system: System, beads: Frame, backend: str, refine: str, samples: int)
     return list(found)
 
 
-def one_to_many(system: System, beads: Frame, samples: list[Frame]) -> None:
-    """One chain: its beads, one sample, and all samples over one another, along its thinnest direction."""
+def one_to_many(system: System, beads: Frame, samples: list[Frame], name: str) -> None:
+    """One molecule: its beads, one sample, and all samples over one another, along its thinnest direction."""
     topology = system.topology
     chain = beads.positions[: topology.n_beads]
     centre = chain.mean(0)
@@ -69,13 +86,14 @@ def one_to_many(system: System, beads: Frame, samples: list[Frame]) -> None:
         panel.set_title(title)
         panel.set_aspect("equal")
         panel.set_axis_off()
-    save(figure, "samples")
+    save(figure, name)
 
 
 def molecule(panel: Any, system: System, atoms: NDArray[Any], alpha: float) -> None:
     graph = system.topology.graph
     for one, other in graph.bonds:
-        colour = ATOMS["H"] if graph.is_hydrogen[[one, other]].any() else ATOMS["C"]
+        elements = (graph.elements[one], graph.elements[other])
+        colour = next(found for element, found in ATOMS.items() if element in elements)
         panel.plot(*atoms[[one, other]].T, color=colour, alpha=alpha, linewidth=1.1, solid_capstyle="round")
 
 
@@ -83,7 +101,7 @@ def dots(panel: Any, system: System, beads: NDArray[Any], alpha: float) -> None:
     mapping = system.topology.mapping
     for one, other in mapping.bonds:
         panel.plot(*beads[[one, other]].T, color="#888888", alpha=alpha, linewidth=1.5, zorder=0)
-    colours = [BEADS[kind] for kind in mapping.bead_types]
+    colours = [BEADS.get(kind, BEADS["A"]) for kind in mapping.bead_types]
     panel.scatter(*beads.T, s=260, c=colours, alpha=alpha, linewidths=0)
 
 

@@ -23,7 +23,7 @@ def benchmark(
     frames: Annotated[
         int | None,
         typer.Option(
-            "--frames", "-n", help="Test frames a system [default: by size, 6 melts or 298 dipeptides]."
+            "--frames", "-n", help="Test frames a system [default: by size, 6 melts or 300 dipeptides]."
         ),
     ] = None,
     samples: Annotated[int, typer.Option("--samples", "-k", help="Samples a frame.")] = 3,

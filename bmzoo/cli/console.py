@@ -15,7 +15,7 @@ SystemOption = Annotated[
 ]
 TopologyOption = Annotated[
     list[Path] | None,
-    typer.Option("--topology", help="Your molecule: itp/top files (repeat the option), pdb, or bmzoo json."),
+    typer.Option("--topology", help="Your molecule: itp/top files (repeatable), pdb, smi or bmzoo json."),
 ]
 MappingOption = Annotated[
     Path | None, typer.Option("--mapping", help="Your mapping: bmzoo YAML, Backward .map or deepBM .map.")

@@ -16,6 +16,7 @@ from bmzoo.backends.temporal_cvae.data import TrainingSet
 from bmzoo.backends.temporal_cvae.guess import fit_guess
 from bmzoo.backends.temporal_cvae.holding import Holder, bead_spread
 from bmzoo.backends.temporal_cvae.latent_flow import LatentFlow
+from bmzoo.backends.temporal_cvae.local_frames import frame_beads, local_frames
 from bmzoo.backends.temporal_cvae.losses import divergence
 from bmzoo.backends.temporal_cvae.mixture import Mixture
 from bmzoo.backends.temporal_cvae.model import TemporalCVAE
@@ -55,6 +56,15 @@ class TestTemporalCVAEAsPublished(BackendConformance):
     repeats = 1e-5
 
 
+BEADS = {"network": "beads", "hidden": 16, "latent": 2, "blocks": 1, "batch": 4}
+
+
+class TestTemporalCVAEOfBeads(BackendConformance):
+    backend = "temporal_cvae"
+    config = BEADS
+    repeats = 1e-5
+
+
 def _with(**changes: object) -> TemporalCVAEConfig:
     return SMALL.model_copy(update=changes)
 
@@ -74,6 +84,20 @@ def _trained(config: TemporalCVAEConfig = SMALL, n_frames: int = 8) -> TemporalC
     model = TemporalCVAE(toy_topology(), config)
     model.training_batches(toy_pairs(n_frames), seed=0)
     return model
+
+
+def _falls(model: TemporalCVAE) -> bool:
+    """Whether 60 steps halve the errors of a few frames."""
+    batch = model.training_batches(toy_pairs(6), seed=0)
+    optimizer = model.optimizers()["network"]
+    losses = []
+    for step in range(60):
+        found = model.training_step(batch(step), step)
+        optimizer.zero_grad()
+        found["total"].backward()
+        optimizer.step()
+        losses.append([float(found[name]) for name in ("coordinate", "distance", "local")])
+    return bool((np.mean(losses[-10:], axis=0) < 0.5 * np.mean(losses[:3], axis=0)).all())
 
 
 def _positions(frames: object) -> np.ndarray:
@@ -281,17 +305,59 @@ def test_weights_and_energies_that_do_not_fit_are_refused() -> None:
 
 def test_it_learns_a_few_frames() -> None:
     torch.manual_seed(0)
-    model = TemporalCVAE(toy_topology(), _with(hidden=64, batch=16, rate=5e-3, unroll=2))
-    batch = model.training_batches(toy_pairs(6), seed=0)
-    optimizer = model.optimizers()["network"]
-    losses = []
-    for step in range(60):
-        found = model.training_step(batch(step), step)
-        optimizer.zero_grad()
-        found["total"].backward()
-        optimizer.step()
-        losses.append([float(found[name]) for name in ("coordinate", "distance", "local")])
-    assert (np.mean(losses[-10:], axis=0) < 0.5 * np.mean(losses[:3], axis=0)).all()
+    assert _falls(TemporalCVAE(toy_topology(), _with(hidden=64, batch=16, rate=5e-3, unroll=2)))
+
+
+# The network of beads
+
+
+def test_frames_of_beads_go_along_the_chain() -> None:
+    through = frame_beads(load_system("cln").topology).tolist()
+    assert through[0] == [0, 1, 2]
+    assert through[-1] == [9, 8, 7]
+    assert through[1:-1] == [[k - 1, k, k + 1] for k in range(1, 9)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.booleans())
+def test_frames_of_beads_are_proper_and_turn_along(seed: int, straight: bool) -> None:
+    rng = np.random.default_rng(seed)
+    beads = rng.normal(size=(2, 4, 3))
+    if straight:
+        beads = np.arange(1.0, 5.0)[:, None] * rng.normal(size=(2, 1, 3))
+    turn = Rotation.random(random_state=seed).as_matrix()
+    through = torch.as_tensor(frame_beads(toy_topology()))
+    here, there = (local_frames(torch.as_tensor(x), through) for x in (beads, beads @ turn))
+    assert torch.allclose(here @ here.mT, torch.eye(3, dtype=here.dtype).expand_as(here), atol=1e-9)
+    assert torch.allclose(torch.linalg.det(here), torch.ones(2, 4, dtype=here.dtype))
+    if not straight:
+        angles = torch.rad2deg(torch.acos((0.5 * ((here @ turn * there).sum((-1, -2)) - 1)).clamp(-1, 1)))
+        assert angles.median() < 1.0
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_the_network_of_beads_turns_along_and_knows_its_mirror_image(order: int) -> None:
+    model = _trained(TemporalCVAEConfig(**BEADS, order=order))  # type: ignore[arg-type]
+    windows = model.training_batches(toy_pairs(8), seed=0)(0)
+    atoms, beads, history = windows.atoms[:, 0], windows.beads[:, 0], windows.history
+    turn = torch.as_tensor(Rotation.random(random_state=1).as_matrix()).float()
+    found = []
+    for change in (torch.eye(3), turn, -torch.eye(3)):
+        known = model.network.condition(beads @ change, history @ change)
+        mean, _ = model.network.encode(atoms @ change, known)
+        drawn = model.network.prior.draw(torch.zeros_like(mean), known.for_prior(), 2)  # type: ignore[union-attr]
+        found.append((mean, drawn, model.network.decode(mean, known).atoms @ change.T))
+    here, turned, mirrored = found
+    for one, other in zip(here, turned, strict=True):
+        assert torch.allclose(one, other, atol=2e-2)
+    assert not torch.allclose(here[2], mirrored[2], atol=2e-2)
+
+
+def test_the_network_of_beads_learns_a_few_frames() -> None:
+    torch.manual_seed(0)
+    config = TemporalCVAEConfig(**{**BEADS, "hidden": 64, "batch": 16, "rate": 5e-3})  # type: ignore[arg-type]
+    model = TemporalCVAE(toy_topology(), config)
+    assert _falls(model)
 
 
 def test_energies_come_in_and_have_gradients() -> None:

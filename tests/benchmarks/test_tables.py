@@ -58,6 +58,40 @@ def test_stale_tables_are_found_and_rewritten(
         tables.main(["--check"])
 
 
+def test_the_overview_and_the_rows_of_one_backend(tables: ModuleType, tmp_path: Path) -> None:
+    score = {"value": 0.612, "floor": 0.5, "ratio": 1.0, "stderr": 0.01, "unit": "", "n": 9, "note": ""}
+    cost = {"seconds": 16.0, "atoms_per_second": 1.0, "peak_memory_mb": 1.0}
+
+    def row(system: str, backend: str, refine: str, test_set: str = "in_distribution") -> Row:
+        scores = {"detectability/c2st_auc": score}
+        return Row(system, "300K", test_set, backend, "", refine, 0, 4, 2, 22, **cost, scores=scores)
+
+    rows = [
+        row("adp", "fragments", "none"),
+        row("adp", "fragments", "thermalise"),
+        row("adp", "equivariant", "none", "generalisation"),
+        row("cln", "geometric", "none"),
+    ]
+    path = tmp_path / "results.json"
+    Results({"seed": 7}, rows).write(path)
+    text = tables.markdown(path, "overview")
+    assert text.splitlines()[0] == "| C2ST AUC, time a frame | adp:300K | cln:300K |"
+    assert text.splitlines()[2:6] == [
+        "| floor | 0.50 | 0.50 |",
+        "| `fragments` | 0.61, 2 s | - |",
+        "| `fragments+thermalise` | 0.61, 2 s | - |",
+        "| `geometric` | - | 0.61, 2 s |",
+    ]
+    assert "seed 7" in text
+    assert "equivariant" not in text
+    page = tmp_path / "card.md"
+    page.write_text(f"<!-- table: {path} backend=geometric -->\nold\n<!-- end -->\n")
+    assert "| cln:300K | geometric | none |" in tables.updated(page)
+    assert "fragments" not in tables.updated(page)
+    with pytest.raises(InputError, match="no row of the backend 'voxel'"):
+        tables.markdown(path, "table", "voxel")
+
+
 def test_the_cheapest_that_nothing_beats_beyond_doubt(tables: ModuleType) -> None:
     choice = importlib.import_module("_choice")
 

@@ -25,14 +25,22 @@ class TemporalCVAEConfig(BaseModel):
     coordinates: bool = Field(True, description="coordinates are seen beside the voxels")
 
     # the networks
+    network: Literal["voxels", "beads"] = Field(
+        "voxels",
+        description="whole molecules, as published; or beads, each with its atoms in a frame of its own, "
+        "that tell one another what they know: for molecules that bend, and few frames",
+    )
     features: int = Field(16, ge=4, le=256, description="features of the convolutions")
     decoder_features: int | None = Field(
         None, ge=4, le=256, description="of the decoder's; default: the same"
     )
-    blocks: int = Field(2, ge=0, le=16, description="residual blocks of convolutions")
+    blocks: int = Field(2, ge=0, le=16, description="residual blocks of convolutions, or rounds of beads")
+    springs: int = Field(
+        8, ge=0, le=100, description="steps in which springs relax atoms, with a network of beads"
+    )
     stride: Literal[1, 2] = Field(2, description="of the first convolution of encoders")
     hidden: int = Field(256, ge=16, le=4096, description="width of the layers behind the convolutions")
-    latent: int = Field(32, ge=1, le=512, description="dimensions of the latent space")
+    latent: int = Field(32, ge=1, le=512, description="dimensions of the latent space, or of every bead's")
     readout: Literal["coordinate", "density"] = Field(
         "coordinate",
         description="the decoder gives coordinates, as differences to a linear guess; or, as published, "

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from bmzoo.backends.inputs import BeadReader
 from bmzoo.backends.temporal_cvae.config import TemporalCVAEConfig
-from bmzoo.backends.temporal_cvae.guess import fit_guess
 from bmzoo.backends.temporal_cvae.seeds import SeedLibrary
 from bmzoo.errors import InputError
 from bmzoo.frames.datasets import random_rotation
@@ -79,7 +78,8 @@ class TrainingSet:
         self.template = mean_beads(beads) if template is None else template
         fit = superpose(beads, self.template)
         self.beads, self.atoms = fit(beads).astype(np.float32), fit(atoms).astype(np.float32)
-        _check_grid(config, self.atoms, name)
+        if config.network == "voxels":
+            _check_grid(config, self.atoms, name)
         self.interval, linked = _links(times)
         carry = superpose(self.beads[:-1], self.beads[1:])
         self._rotations = np.concatenate([np.eye(3)[None], carry.rotation])
@@ -113,11 +113,11 @@ class TrainingSet:
         every = (*arrays, rotations, translations)
         return Windows(*(torch.from_numpy(np.asarray(x, dtype=np.float32)) for x in every))
 
-    def guess(self) -> tuple[Floats, Floats]:
-        """Factors and constants of the linear guess."""
+    def guessed(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Beads, history and atoms of the frames that the guess is fitted to."""
         rows = thinned(self.known, GUESS_FRAMES)
-        beads, history, atoms = (x[rows].astype(np.float64) for x in (self.beads, self.history, self.atoms))
-        return fit_guess(beads, history, atoms, self.config.guess_noise)
+        beads, history, atoms = (torch.from_numpy(x[rows]) for x in (self.beads, self.history, self.atoms))
+        return beads, history, atoms
 
     def seeds(self) -> SeedLibrary:
         """Beads and history of some frames."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bmzoo.backends.temporal_cvae.config import TemporalCVAEConfig
-from bmzoo.backends.temporal_cvae.network import CVAE, LENGTH, Decoded
+from bmzoo.backends.temporal_cvae.network import LENGTH, Decoded, Network
 from bmzoo.backends.temporal_cvae.schedules import beta, energy_weight
+from bmzoo.backends.temporal_cvae.springs import near_pairs
 from bmzoo.errors import InputError
 from bmzoo.molecules.constants import GAS_CONSTANT
 from bmzoo.molecules.topology import Topology
@@ -40,8 +40,7 @@ class LossTerms:
     def __init__(self, topology: Topology, config: TemporalCVAEConfig) -> None:
         self.config = config
         graph = topology.graph
-        near = np.concatenate([graph.bonds, graph.angles[:, [0, 2]]])
-        self._near = torch.as_tensor(np.unique(np.sort(near, axis=1), axis=0))
+        self._near = near_pairs(graph)
         self._kl_scale = 2 * (config.resolution / LENGTH) ** 2 / (3 * topology.n_atoms)
         self._kt = GAS_CONSTANT * (topology.temperature or ROOM_TEMPERATURE)
         self.energy: Energies | None = None
@@ -60,7 +59,7 @@ class LossTerms:
             self.energy.to(device)
 
     def __call__(
-        self, network: CVAE, found: Decoded, atoms: Tensor, beads: Tensor, step: int
+        self, network: Network, found: Decoded, atoms: Tensor, beads: Tensor, step: int
     ) -> dict[str, Tensor]:
         """Every term but the divergence, and ``rmsd`` (nm), which is only told; means over the batch."""
         config = self.config
@@ -68,8 +67,8 @@ class LossTerms:
         terms = {"coordinate": off.square().mean()}
         terms["rmsd"] = LENGTH * off.detach().square().sum(-1).mean().sqrt()
         terms["bead"] = ((network.mapping @ found.free - beads) / LENGTH).square().mean()
-        if config.voxel_weight:
-            terms["voxel"] = (found.densities - network.grid.separate(atoms)).square().mean()
+        if config.voxel_weight and found.densities is not None:
+            terms["voxel"] = (found.densities - network.densities_of(atoms)).square().mean()
         if config.distance_weight:
             terms["distance"] = ((_distances(found.atoms) - _distances(atoms)) / LENGTH).square().mean()
         if config.local_weight and len(self._near):

@@ -14,20 +14,24 @@ from torch.optim import Adam, Optimizer
 
 from bmzoo.backends.backmapper import Backmapper, Capabilities, Losses
 from bmzoo.backends.inputs import BeadReader
+from bmzoo.backends.temporal_cvae.bead_network import BeadCVAE
 from bmzoo.backends.temporal_cvae.config import TemporalCVAEConfig
 from bmzoo.backends.temporal_cvae.data import TrainingSet, Windows, the_molecule, thinned
 from bmzoo.backends.temporal_cvae.holding import Holder
 from bmzoo.backends.temporal_cvae.losses import LossTerms, divergence
 from bmzoo.backends.temporal_cvae.mixture import Mixture
-from bmzoo.backends.temporal_cvae.network import CVAE
+from bmzoo.backends.temporal_cvae.network import Network
 from bmzoo.backends.temporal_cvae.sampler import Past, Sampler, Task
 from bmzoo.backends.temporal_cvae.seeds import SeedLibrary
+from bmzoo.backends.temporal_cvae.voxel_network import VoxelCVAE
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.frames.random import random_stream
 from bmzoo.molecules.topology import Topology
 
 Floats = NDArray[np.float64]
+
+NETWORKS: dict[str, type[VoxelCVAE] | type[BeadCVAE]] = {"voxels": VoxelCVAE, "beads": BeadCVAE}
 
 ENCODED = 512
 """Reference frames that are encoded at once."""
@@ -47,7 +51,7 @@ class TemporalCVAE(Backmapper):
     def __init__(self, topology: Topology, config: BaseModel | None = None) -> None:
         super().__init__(topology, config)
         self.settings = cast(TemporalCVAEConfig, self.config)
-        self.network = CVAE(topology, self.settings)
+        self.network: Network = NETWORKS[self.settings.network](topology, self.settings)
         self._losses = LossTerms(topology, self.settings)
         self._holder = Holder(topology, self.settings)
         # any fixed points make a frame of reference, until training gives the mean beads
@@ -71,10 +75,8 @@ class TemporalCVAE(Backmapper):
         found = TrainingSet(self.topology, self.settings, pairs, seed=seed)
         self._training, self._seeds = found, found.seeds()
         self._template, self.interval = found.template, found.interval
-        if self.settings.augment == "align":
-            factors, constants = found.guess()
-            self.network.factors.copy_(torch.as_tensor(factors))
-            self.network.constants.copy_(torch.as_tensor(constants))
+        if self.settings.augment == "align" or self.settings.network == "beads":
+            self.network.fit_guess(*(x.to(self.network.owners.device) for x in found.guessed()))
         return found
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -95,7 +97,7 @@ class TemporalCVAE(Backmapper):
             terms = self._losses(self.network, decoded, atoms[:, k], beads[:, k], step)
             terms["kl"] = divergence(mean, log_variance).mean()
             if self.network.prior is not None:
-                terms["prior"] = self.network.prior.loss(latent.detach(), known.seen.detach())
+                terms["prior"] = self.network.prior.loss(latent.detach(), known.for_prior())
             found.append(terms)
             history = torch.cat([decoded.atoms.unsqueeze(1), history[:, :-1]], 1)
         means = {name: torch.stack([terms[name] for terms in found]).mean() for name in found[0]}
@@ -149,7 +151,7 @@ class TemporalCVAE(Backmapper):
         """What the prior 'mixture' draws latents from; fitted anew where the network has moved since."""
         training = self._training
         if training is None:
-            return self._mixture or Mixture.normal(self.settings.latent)
+            return self._mixture or Mixture.normal(self.network.n_latents)
         fingerprint = tuple(float(parameter.detach().sum()) for parameter in self.network.parameters())
         if self._mixture is None or fingerprint != self._mixture_of:
             self._mixture = Mixture.fitted(self._latents(training), self.settings.components)

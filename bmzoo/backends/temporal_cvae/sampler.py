@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from bmzoo.backends.temporal_cvae.config import TemporalCVAEConfig
 from bmzoo.backends.temporal_cvae.holding import Holder
 from bmzoo.backends.temporal_cvae.mixture import Mixture
-from bmzoo.backends.temporal_cvae.network import CVAE, Condition
+from bmzoo.backends.temporal_cvae.network import Network
 from bmzoo.backends.temporal_cvae.seeds import SeedLibrary
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame
@@ -65,7 +66,7 @@ class Sampler:
 
     def __init__(
         self,
-        network: CVAE,
+        network: Network,
         config: TemporalCVAEConfig,
         holder: Holder,
         template: Floats,
@@ -88,7 +89,8 @@ class Sampler:
         given = np.stack([task.beads for task in tasks])
         fit = superpose(given, self._template)
         beads = fit(given)
-        self._check(tasks, beads)
+        if self.config.network == "voxels":
+            self._check(tasks, beads)
         history = self._history(tasks, beads, n_samples)
         keys = [(t.frame.index, sample, t.number) for t in tasks for sample in range(n_samples)]
         streams = [random_stream(seed, *key) for key in keys]
@@ -101,14 +103,14 @@ class Sampler:
         away = fit.rotation.swapaxes(-1, -2)[:, None]
         return list((atoms - fit.translation[:, None, None]) @ away), pasts
 
-    def _latents(self, streams: Sequence[np.random.Generator], known: Condition) -> torch.Tensor:
+    def _latents(self, streams: Sequence[np.random.Generator], known: Any) -> torch.Tensor:
         """``(n, latent)``, one from each stream."""
         prior = self.network.prior
         if prior is None:
             assert self._mixture is not None
             return self._tensor(self._mixture.draw(streams))
         noise = self._tensor(np.stack([stream.standard_normal(prior.latent) for stream in streams]))
-        return prior.draw(noise, known.seen, self.config.prior_steps)
+        return prior.draw(noise, known.for_prior(), self.config.prior_steps)
 
     def _history(self, tasks: Sequence[Task], beads: Floats, n_samples: int) -> Floats:
         """``(n_tasks, n_samples, order, n_atoms, 3)`` nm, superposed on the present beads."""
