@@ -56,6 +56,7 @@ MODELS = {
         "2,4,6",
         InversionSettings(cutoff=2.0, bin=0.02, excluded=2),
         (0.1, 0.1),
+        reduced=True,
     ),
     "tcs": Models(
         "Martini",

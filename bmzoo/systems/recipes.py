@@ -64,7 +64,7 @@ def build(
     if name == "blobs":
         from bmzoo.systems import blobs
 
-        return blobs.build(output)
+        return blobs.build(output, state=state)
     if name == "fritz":
         from bmzoo.molecules.tabulated import TabulatedModel
         from bmzoo.simulation import tabulated_melt
