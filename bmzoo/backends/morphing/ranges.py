@@ -156,7 +156,7 @@ class Holder:
 
     def _wrong(self, atoms: Floats, close: NeighbourPairs | None) -> Ints:
         """Molecules with anything outside of its range."""
-        wrong = self.outside(atoms).any(axis=1)
+        wrong = np.asarray(self.outside(atoms).any(axis=1))
         if close is not None:
             wrong[close.first // atoms.shape[1]] = wrong[close.second // atoms.shape[1]] = True
         return np.flatnonzero(wrong)
