@@ -31,6 +31,7 @@ from bmzoo.evaluation.score import Score, make_score
 from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.whole import whole_molecules
+from bmzoo.molecules.topology import Topology
 from bmzoo.pipeline import generate
 from bmzoo.simulation.refine import RefineSettings, make_refiner
 from bmzoo.systems import load_system
@@ -180,18 +181,14 @@ class TestSet:
 
     def thermalised(self, raw: Drawn, threads: int) -> Drawn:
         """The first sample of every frame, refined."""
-        settings = replace(RefineSettings.parse("thermalise"), threads=threads)
-        refiner = make_refiner(self.system.topology, settings, seed=self.seed)
-        assert refiner is not None
-        frames, notes = [], []
         began, cpu = time.perf_counter(), time.process_time()
-        for atoms, beads in zip(raw.frames[:: raw.n_samples], self.coarse, strict=True):
-            found = refiner.refine(atoms, beads)
-            frames.append(found.frame)
-            notes += [found.message] if not found.relaxed else []
+        atoms = raw.frames[:: raw.n_samples]
+        frames, notes = refined(
+            self.system.topology, atoms, self.coarse, "thermalise", threads=threads, seed=self.seed
+        )
         seconds = (time.perf_counter() - began) / len(frames) + raw.seconds
         cpu = (time.process_time() - cpu) / len(frames) + raw.cpu_seconds
-        return Drawn(frames, 1, seconds, cpu, tuple(notes))
+        return Drawn(frames, 1, seconds, cpu, notes)
 
     def score(self, name: str, drawn: Drawn, **setting: Any) -> Row:
         """Scores of generated frames."""
@@ -228,6 +225,17 @@ class TestSet:
         shown = Row(name, self.system.state, found.scores, found.histograms, len(self.atoms), n_samples)
         shown.notes = list(found.notes)
         return shown
+
+
+def refined(
+    topology: Topology, atoms: Sequence[Frame], beads: Sequence[Frame], how: str, *, threads: int, seed: int
+) -> tuple[list[Frame], tuple[str, ...]]:
+    """Frames refined with their beads held, and what was said of those that did not relax."""
+    refiner = make_refiner(topology, replace(RefineSettings.parse(how), threads=threads), seed=seed)
+    if refiner is None:
+        return list(atoms), ()
+    found = [refiner.refine(frame, coarse) for frame, coarse in zip(atoms, beads, strict=True)]
+    return [f.frame for f in found], tuple(f.message for f in found if not f.relaxed)
 
 
 def load_test_set(

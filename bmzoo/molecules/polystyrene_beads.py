@@ -40,9 +40,3 @@ def build_topology(n_monomers: int = N_MONOMERS) -> Topology:
     """A and B beads as the particles, blobs of three monomers as the beads."""
     graph = bead_chain(n_monomers)
     return Topology(graph, merge_consecutive(graph, 2 * MONOMERS_A_BLOB), None, TEMPERATURE)
-
-
-def build_blob_topology(s: int) -> Topology:
-    """Blobs as the particles, s of them a bead: what a backmapper for morphing is trained on."""
-    graph = blob_chain()
-    return Topology(graph, merge_consecutive(graph, s), None, TEMPERATURE)

@@ -1,15 +1,19 @@
-"""The melt of ``fritz`` as blobs of three monomers: the target of morphing, at the resolution of ``kg``.
+"""Beads as particles, at the lengths of atoms: what the generators of morphing are trained on.
 
-Its frames are a fifth as large as the melt, so that blobs are as far apart as atoms, whose lengths networks
-are made for (``scale: 0.2`` of morphing); ``bmzoo coarse-grain --system fritz`` gives them in nanometres.
-Its particles are blobs; its state says how many of them are merged into a bead, for the backmappers that
-put blobs back (the g_s of :mod:`bmzoo.backends.morphing`). All states have the same frames.
+Polystyrene of two beads a monomer (``fritz``) as blobs of three monomers, the resolution of ``kg``, and
+tetracosane (``tcs``) as beads of four carbons, the resolution of ``tcs:martini``. Frames are smaller than the
+liquids', so that beads are as far apart as atoms, whose lengths networks are made for (``scale`` of
+morphing); ``bmzoo coarse-grain`` gives them in nanometres. A state says how many particles are merged into a
+bead, for the backmappers that put them back (the g_s of :mod:`bmzoo.backends.morphing`). States of one liquid
+share frames.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from bmzoo.errors import InputError
@@ -17,47 +21,89 @@ from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.trajectory import write_frames
 from bmzoo.frames.whole import whole_molecules
-from bmzoo.molecules.polystyrene_beads import blob_chain, build_blob_topology, build_topology
+from bmzoo.molecules import liquids, polystyrene_beads
+from bmzoo.molecules.beads import bead_graph, merge_consecutive
+from bmzoo.molecules.topology import Topology
 from bmzoo.systems.reference import Reference
 from bmzoo.systems.system import System, chosen_state, embedded
 
-TITLE = "Polystyrene, three monomers a blob"
-STATES = ("s2", "s4", "s6")
-SCALE = 0.2
-"""Lengths of the frames in those of the melt."""
-DATA = Path(__file__).parent / "data" / "blobs" / "496K"
+TITLE = "Beads as particles, at the lengths of atoms"
+STATES = ("s2", "s4", "s6", "tcs-s2", "tcs-s3")
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Liquid:
+    """What is mapped.
+
+    Attributes:
+        title: of its beads.
+        topology: atoms, or finer beads, with these beads.
+        frames: reference folder, below ``DATA``.
+        mapped: reference folder of the beads, below ``DATA``.
+        scale: lengths of the beads' frames in those of the liquid.
+    """
+
+    title: str
+    topology: Callable[[], Topology]
+    frames: str
+    mapped: str
+    scale: float
+
+
+LIQUIDS = {
+    "": Liquid(
+        "Polystyrene, three monomers a blob",
+        polystyrene_beads.build_topology,
+        "fritz/496K",
+        "blobs/496K",
+        0.2,
+    ),
+    "tcs": Liquid(
+        "Tetracosane, four carbons a bead",
+        lambda: liquids.build_topology("tcs", 400.0),
+        "tcs/400K",
+        "blobs/tcs-400K",
+        0.3,
+    ),
+}
+"""By what states begin with."""
 
 
 def load(state: str | None = None) -> System:
-    """Blobs, 2, 4 or 6 of them a bead.
+    """Beads of polystyrene (``s2``) or tetracosane (``tcs-s2``), so many of them merged into one.
 
     Raises:
         InputError: for a state that it does not have.
     """
     chosen = chosen_state("blobs", state, STATES)
+    liquid, s = _liquid(chosen), int(chosen.rpartition("s")[2])
+    fine = liquid.topology()
+    graph = bead_graph(fine)
     return System(
         name="blobs",
         state=chosen,
-        title=f"{TITLE}, {chosen[1:]} blobs a bead",
-        topology=build_blob_topology(int(chosen[1:])),
+        title=f"{liquid.title}, {s} of them merged",
+        topology=Topology(graph, merge_consecutive(graph, s), None, fine.temperature),
         periodic=True,
-        reference=embedded(DATA),
+        reference=embedded(DATA / liquid.mapped),
     )
 
 
-def build(output: Path, source: Path | None = None) -> Path:
-    """Maps a reference folder of ``fritz`` (the embedded one by default) onto blobs.
+def build(output: Path, source: Path | None = None, *, state: str = STATES[0]) -> Path:
+    """Maps a reference folder of the state's liquid (the embedded one by default) onto beads.
 
     Raises:
         InputError: ``output`` exists, or there are no frames to map.
     """
     from bmzoo.simulation.provenance import environment, sha256
-    from bmzoo.systems.fritz import DATA as FRITZ
 
     if output.exists():
         raise InputError(f"{output} exists already; choose another --output, or remove it")
-    reference = Reference(source or FRITZ / "496K")
-    topology, labels = build_topology(), blob_chain()
+    liquid = _liquid(state)
+    reference = Reference(source or DATA / liquid.frames)
+    topology = liquid.topology()
+    labels = bead_graph(topology)
     given = reference.provenance
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -66,7 +112,8 @@ def build(output: Path, source: Path | None = None) -> Path:
     for name in reference.splits:
         atoms = whole_molecules(reference.frames(name), topology, beads=False)
         path = part / f"{name}.xtc"
-        write_frames(path, map(_scaled, coarse_grain(atoms, topology.mapping)), labels)
+        beads = (_scaled(frame, liquid.scale) for frame in coarse_grain(atoms, topology.mapping))
+        write_frames(path, beads, labels)
         kept = {
             k: v for k, v in reference.split(name).items() if k in ("runs", "interval_ps", "seed", "note")
         }
@@ -79,7 +126,7 @@ def build(output: Path, source: Path | None = None) -> Path:
         "temperature": given["temperature"],
         "n_atoms": n_chains * labels.n_atoms,
         "n_molecules": n_chains,
-        "mapped_from": {"system": given["system"], "seed": given["seed"], "scale": SCALE},
+        "mapped_from": {"system": given["system"], "seed": given["seed"], "scale": liquid.scale},
         "force_field": given["force_field"],
         "splits": splits,
         "generalisation": None,
@@ -90,6 +137,10 @@ def build(output: Path, source: Path | None = None) -> Path:
     return output
 
 
-def _scaled(frame: Frame) -> Frame:
+def _liquid(state: str) -> Liquid:
+    return LIQUIDS[state.rpartition("-")[0]]
+
+
+def _scaled(frame: Frame, scale: float) -> Frame:
     assert frame.box is not None
-    return frame.with_positions(SCALE * frame.positions, box=SCALE * frame.box)
+    return frame.with_positions(scale * frame.positions, box=scale * frame.box)

@@ -48,7 +48,7 @@ def build(
     if name == "blobs":
         from bmzoo.systems import blobs
 
-        return blobs.build(output)
+        return blobs.build(output, state=state)
     if name in ("adp", "cln"):
         from bmzoo.simulation import peptides
 

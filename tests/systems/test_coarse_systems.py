@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bmzoo.backends.checkpoints import topology_hash
+from bmzoo.backends.composed import bead_topology
 from bmzoo.frames.datasets import coarse_grain
-from bmzoo.frames.trajectory import read_frames
+from bmzoo.frames.frame import Frame
+from bmzoo.frames.trajectory import read_frames, write_frames
 from bmzoo.frames.whole import whole_molecules
+from bmzoo.molecules.beads import merge_consecutive
 from bmzoo.molecules.polystyrene_beads import MIRROR, bead_chain, build_topology
 from bmzoo.molecules.tabulated import TabulatedModel, stretches, terms_of
 from bmzoo.simulation.chain_growth import draw_chain
@@ -81,6 +87,32 @@ def test_tiny_build_and_its_blobs(tmp_path: Path) -> None:
     expected = build_topology().mapping.apply(frames[1].positions)
     assert blobs[1].positions == pytest.approx(0.2 * expected, abs=1e-4)
     assert blobs[1].box == pytest.approx(0.2 * frames[1].box, abs=1e-4)
+    assert mapped.provenance["mapped_from"]["scale"] == 0.2
+
+
+def test_beads_of_tetracosane(tmp_path: Path) -> None:
+    """Two molecules of any shape: beads are particles, and what morphing merges is what is trained."""
+    topology = load_system("tcs").topology
+    x = np.random.default_rng(3).normal(0, 0.3, (2 * topology.n_atoms, 3))
+    source = tmp_path / "tcs"
+    source.mkdir()
+    write_frames(source / "train.xtc", [Frame(x, 3 * np.eye(3))])
+    splits = {"train": {"file": "train.xtc", "runs": [1], "interval_ps": 1.0, "seed": 1}}
+    of = {"system": "tcs", "state": "400K", "preset": "small", "seed": 1, "temperature": 400.0}
+    record = {**of, "n_molecules": 2, "force_field": "OPLS-AA", "splits": splits}
+    (source / "provenance.json").write_text(json.dumps(record))
+    folder = build_blobs(tmp_path / "beads", source, state="tcs-s3")
+    system = load_system("blobs:tcs-s3", data=folder)
+    assert system.reference is not None
+    assert (system.topology.n_atoms, system.topology.n_beads) == (6, 2)
+    (frame,) = system.reference.frames("train")
+    assert len(frame) == 12
+    (whole,) = whole_molecules([Frame(x.round(3), 3 * np.eye(3))], topology, beads=False)
+    expected = 0.3 * topology.mapping.apply(whole.positions)
+    assert frame.positions == pytest.approx(expected, abs=2e-3)
+    beads = bead_topology(topology)
+    merged = replace(beads, mapping=merge_consecutive(beads.graph, 3))
+    assert topology_hash(merged) == topology_hash(system.topology)
 
 
 @pytest.mark.parametrize("name", ["fritz", "blobs:s2", "blobs:s4", "blobs:s6"])

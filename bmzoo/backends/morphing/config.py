@@ -45,6 +45,11 @@ class MorphingConfig(BaseModel):
         description="bring bonds and next-nearest distances that left the target's range back to its edge, "
         "merged beads kept",
     )
+    push_apart: bool = Field(
+        True,
+        description="with hold_ranges, push beads apart that are nearer than non-bonded beads of the target "
+        "are, of other chains or farther along their own",
+    )
     tail: float = Field(
         1e-4, ge=0, lt=0.5, description="share of the target's distances left out at each end of a range"
     )

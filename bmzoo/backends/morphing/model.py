@@ -67,7 +67,8 @@ class Morphing(Backmapper):
         if not frames:
             raise InputError("'morphing' was given no frames of the target")
         molecules = [read(frame) for frame in frames]
-        self._ranges = Ranges.of(molecules, self.topology, self.settings.tail)
+        boxes = [None if f.box is None else np.asarray(f.box, dtype=np.float64) for f in frames]
+        self._ranges = Ranges.of(molecules, boxes, self.topology, self.settings.tail)
         boxed = [frame for frame in frames if frame.box is not None]
         if boxed:
             self._density = float(np.mean([len(f) / box_volume(np.asarray(f.box)) for f in boxed]))
@@ -95,7 +96,7 @@ class Morphing(Backmapper):
         """
         generator, ranges = self._ready()
         read = BeadReader(self.topology)
-        holder = Holder(self.merged, ranges)
+        holder = Holder(self.merged, ranges, push=self.settings.push_apart)
         for frame in frames:
             scaled = self._rescaled(frame.with_positions(read(frame).reshape(-1, 3)))
             merged = scaled.with_positions(self.encoder.apply(scaled.positions))
@@ -168,11 +169,10 @@ class Morphing(Backmapper):
         beads = np.asarray(merged.positions, dtype=np.float64).reshape(-1, self.merged.n_beads, 3)
         # a generator may have put a molecule at another image
         shift = (self.encoder.apply(atoms.reshape(-1, 3)).reshape(beads.shape) - beads).mean(axis=1)
-        if merged.box is not None:
-            rows = np.asarray(merged.box, dtype=np.float64)
-            shift = np.rint(shift @ np.linalg.inv(rows)) @ rows
-            atoms = atoms - shift[:, None]
-        return drawn.with_positions(holder(atoms, beads, self.settings.iterations).reshape(-1, 3))
+        box = None if merged.box is None else np.asarray(merged.box, dtype=np.float64)
+        if box is not None:
+            atoms = atoms - (np.rint(shift @ np.linalg.inv(box)) @ box)[:, None]
+        return drawn.with_positions(holder(atoms, beads, self.settings.iterations, box).reshape(-1, 3))
 
 
 def stretched(frame: Frame, factor: float) -> Frame:
