@@ -18,6 +18,7 @@ from bmzoo.backends.temporal_cvae.holding import Holder, bead_spread
 from bmzoo.backends.temporal_cvae.latent_flow import LatentFlow
 from bmzoo.backends.temporal_cvae.local_frames import frame_beads, local_frames
 from bmzoo.backends.temporal_cvae.losses import divergence
+from bmzoo.backends.temporal_cvae.misses import Misses
 from bmzoo.backends.temporal_cvae.mixture import Mixture
 from bmzoo.backends.temporal_cvae.model import TemporalCVAE
 from bmzoo.backends.temporal_cvae.schedules import beta, energy_weight
@@ -64,6 +65,12 @@ BEADS = {"network": "beads", "hidden": 16, "latent": 2, "blocks": 1, "batch": 4}
 class TestTemporalCVAEOfBeads(BackendConformance):
     backend = "temporal_cvae"
     config = BEADS
+    repeats = 1e-5
+
+
+class TestTemporalCVAEOfBeadsLoosened(BackendConformance):
+    backend = "temporal_cvae"
+    config = {**BEADS, "modes": 20}  # noqa: RUF012
     repeats = 1e-5
 
 
@@ -387,6 +394,17 @@ def test_springs_mend_lengths_and_leave_beads(seed: int) -> None:
     turn = torch.as_tensor(Rotation.random(random_state=seed).as_matrix()).float()
     turned = springs(moved @ turn, wanted, mapping @ true @ turn, mapping, spread)
     assert torch.allclose(turned, relaxed @ turn, atol=1e-4)
+
+
+def test_misses_are_drawn_as_they_were() -> None:
+    rng = np.random.default_rng(0)
+    errors = rng.normal(size=(4000, 2, 3)) @ rng.normal(size=(3, 3)) + 1.0
+    misses = Misses.fitted(errors, 0.5 * rng.normal(size=(4000, 4)), 100)
+    moved, stretched = misses.draw([np.random.default_rng(k) for k in range(4000)])
+    assert np.allclose(moved.mean(0), errors.mean(0), atol=0.2)
+    assert np.allclose(np.cov(moved.reshape(4000, -1).T), np.cov(errors.reshape(4000, -1).T), atol=0.4)
+    assert np.allclose(stretched.std(0), 0.5, atol=0.05)
+    assert len(Misses.fitted(errors, stretched, 2).modes) == 2
 
 
 def test_the_network_of_beads_learns_a_few_frames() -> None:

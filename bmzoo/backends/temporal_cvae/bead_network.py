@@ -210,6 +210,18 @@ class BeadCVAE(Network):
         atoms = self.springs(atoms, longer, known.beads, self.mapping, self.spread)
         return Decoded(atoms, free, None)
 
+    def missed(self, atoms: Tensor, decoded: Tensor, known: BeadCondition) -> tuple[Tensor, Tensor]:
+        """What was missed of ``atoms``: displacements in the frames of beads, and lengths of springs."""
+        frames = known.frames[:, self.owners]
+        moved = (frames @ (atoms - decoded)[..., None]).squeeze(-1)
+        return moved, self.springs.lengths_of(atoms) - self.springs.lengths_of(decoded)
+
+    def loosened(self, decoded: Tensor, known: BeadCondition, moved: Tensor, stretched: Tensor) -> Tensor:
+        """Decoded atoms moved and stretched so much, and relaxed again."""
+        longer = self.springs.lengths_of(decoded) - self.springs.mean + stretched
+        atoms = decoded + _turned(moved, known.frames[:, self.owners])
+        return self.springs(atoms, longer, known.beads, self.mapping, self.spread)
+
     def _earlier(self, history: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Earlier atoms inside their frames of that time; these beads, and these frames."""
         beads = self.mapping @ history

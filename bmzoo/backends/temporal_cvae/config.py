@@ -105,6 +105,13 @@ class TemporalCVAEConfig(BaseModel):
         "atoms; or, as published, a mixture of Gaussians that knows neither",
     )
     prior_steps: int = Field(8, ge=1, le=1000, description="of the flow's integrator")
+    modes: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="of what a decoder of beads misses, widest first: displacements along them, and misses of "
+        "lengths, are drawn beside; 0: none",
+    )
     components: int = Field(10, ge=1, le=100, description="Gaussians fitted to the latents of the reference")
     mixture_frames: int = Field(4_000, ge=1, description="reference frames that they are fitted to")
     seeds: int = Field(

@@ -19,6 +19,7 @@ from bmzoo.backends.temporal_cvae.config import TemporalCVAEConfig
 from bmzoo.backends.temporal_cvae.data import TrainingSet, Windows, the_molecule, thinned
 from bmzoo.backends.temporal_cvae.holding import Holder
 from bmzoo.backends.temporal_cvae.losses import LossTerms, divergence
+from bmzoo.backends.temporal_cvae.misses import Misses
 from bmzoo.backends.temporal_cvae.mixture import Mixture
 from bmzoo.backends.temporal_cvae.network import Network
 from bmzoo.backends.temporal_cvae.sampler import Past, Sampler, Task
@@ -59,7 +60,8 @@ class TemporalCVAE(Backmapper):
         self._template -= self._template.mean(0)
         self._seeds: SeedLibrary | None = None
         self._mixture: Mixture | None = None
-        self._mixture_of: tuple[float, ...] = ()
+        self._misses: Misses | None = None
+        self._fitted_to: tuple[float, ...] = ()
         self._training: TrainingSet | None = None
         self.interval = float("inf")
 
@@ -149,14 +151,27 @@ class TemporalCVAE(Backmapper):
 
     def mixture(self) -> Mixture:
         """What the prior 'mixture' draws latents from; fitted anew where the network has moved since."""
+        self._refit()
+        return self._mixture or Mixture.normal(self.network.n_latents)
+
+    def misses(self) -> Misses | None:
+        """By what decoded atoms are loosened; fitted anew where the network has moved since."""
+        self._refit()
+        return self._misses
+
+    def _refit(self) -> None:
         training = self._training
         if training is None:
-            return self._mixture or Mixture.normal(self.network.n_latents)
+            return
         fingerprint = tuple(float(parameter.detach().sum()) for parameter in self.network.parameters())
-        if self._mixture is None or fingerprint != self._mixture_of:
-            self._mixture = Mixture.fitted(self._latents(training), self.settings.components)
-            self._mixture_of = fingerprint
-        return self._mixture
+        if fingerprint == self._fitted_to:
+            return
+        self._fitted_to = fingerprint
+        if self.network.prior is None:
+            latents = self._latents(training)[0].numpy()
+            self._mixture = Mixture.fitted(latents, self.settings.components)
+        if self.settings.modes and isinstance(self.network, BeadCVAE):
+            self._misses = Misses.fitted(*self._errors(self.network, training), self.settings.modes)
 
     def latents(self, pairs: Iterable[PairedFrames]) -> tuple[Floats, NDArray[np.int64]]:
         """Posterior means ``(n, latent)`` of frames that have a whole history, and these frames' numbers.
@@ -168,22 +183,41 @@ class TemporalCVAE(Backmapper):
         seen = TrainingSet(self.topology, as_given, pairs, seed=0, template=self._template)
         return self._encoded(seen, seen.known)[0].numpy(), seen.known
 
-    def _latents(self, training: TrainingSet) -> Floats:
-        """``(n, latent)`` draws from the posteriors of reference frames."""
-        mean, deviation = self._encoded(training, thinned(training.known, self.settings.mixture_frames))
+    def _latents(self, training: TrainingSet) -> tuple[Tensor, NDArray[np.int64]]:
+        """``(n, latent)`` draws from the posteriors of reference frames, and these frames' numbers."""
+        rows = thinned(training.known, self.settings.mixture_frames)
+        mean, deviation = self._encoded(training, rows)
         noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0), dtype=mean.dtype)
-        return (mean + deviation * noise).numpy()
+        return mean + deviation * noise, rows
+
+    @torch.no_grad()
+    def _errors(self, network: BeadCVAE, training: TrainingSet) -> tuple[Floats, Floats]:
+        """What is missed of reference frames, ``(n, n_atoms, 3)`` and ``(n, n_springs)`` nm."""
+        latents, rows = self._latents(training)
+        moved, stretched = [], []
+        n_parts = -(-len(rows) // ENCODED)
+        for some, latent in zip(np.array_split(rows, n_parts), latents.tensor_split(n_parts), strict=True):
+            atoms, known = self._known(training, some)
+            decoded = network.decode(latent.float().to(atoms.device), known).atoms
+            errors = network.missed(atoms, decoded, known)
+            moved.append(errors[0].cpu())
+            stretched.append(errors[1].cpu())
+        return torch.cat(moved).double().numpy(), torch.cat(stretched).double().numpy()
+
+    def _known(self, frames: TrainingSet, rows: NDArray[np.int64]) -> tuple[Tensor, Any]:
+        """Atoms of some frames, and their condition."""
+        device = self.network.owners.device
+        every = (frames.atoms, frames.beads, frames.history)
+        atoms, beads, history = (torch.as_tensor(x[rows], device=device) for x in every)
+        return atoms, self.network.condition(beads, history)
 
     @torch.no_grad()
     def _encoded(self, frames: TrainingSet, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the posterior of some frames, ``(n, latent)`` each."""
-        network, device = self.network, self.network.owners.device
         found = []
         for some in np.array_split(rows, -(-len(rows) // ENCODED)):
-            atoms, beads, history = (
-                torch.as_tensor(x[some], device=device) for x in (frames.atoms, frames.beads, frames.history)
-            )
-            mean, log_variance = network.encode(atoms, network.condition(beads, history))
+            atoms, known = self._known(frames, some)
+            mean, log_variance = self.network.encode(atoms, known)
             found.append(torch.stack([mean, torch.exp(0.5 * log_variance)]).cpu())
         mean, deviation = torch.cat(found, dim=1).double()
         return mean, deviation
@@ -195,6 +229,7 @@ class TemporalCVAE(Backmapper):
             self._holder,
             self._template,
             self.mixture() if self.network.prior is None else None,
+            self.misses(),
             self._seeds,
             self.interval,
         )
@@ -204,6 +239,9 @@ class TemporalCVAE(Backmapper):
         found: dict[str, Any] = {f"network.{k}": v.detach() for k, v in self.network.state_dict().items()}
         if self.network.prior is None:
             found |= {f"mixture.{name}": values for name, values in self.mixture().arrays().items()}
+        misses = self.misses()
+        if misses is not None:
+            found |= {f"misses.{name}": values for name, values in misses.arrays().items()}
         if self._seeds is not None:
             found |= {"seeds.beads": self._seeds.beads, "seeds.history": self._seeds.history}
         return {**found, "template": self._template, "interval": np.array(self.interval)}
@@ -220,7 +258,8 @@ class TemporalCVAE(Backmapper):
                 f"these weights do not fit the networks of 'temporal_cvae' for {self.topology.graph.name}: "
                 "they were made with other settings or for another molecule"
             ) from error
-        seeds = _below("seeds", arrays)
+        seeds, misses = _below("seeds", arrays), _below("misses", arrays)
+        self._misses = Misses(**misses) if misses else None
         self._seeds = SeedLibrary(**seeds) if seeds else None
         self._training, self._mixture = None, mixture
         self._template, self.interval = template, interval

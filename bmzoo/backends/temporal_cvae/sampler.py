@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bmzoo.backends.temporal_cvae.bead_network import BeadCVAE
 from bmzoo.backends.temporal_cvae.config import TemporalCVAEConfig
 from bmzoo.backends.temporal_cvae.holding import Holder
+from bmzoo.backends.temporal_cvae.misses import Misses
 from bmzoo.backends.temporal_cvae.mixture import Mixture
 from bmzoo.backends.temporal_cvae.network import Network
 from bmzoo.backends.temporal_cvae.seeds import SeedLibrary
@@ -60,6 +62,7 @@ class Sampler:
     Args:
         template: ``(n_beads, 3)`` nm, on which frames are superposed.
         mixture: what latents are drawn from, where the network has no prior of its own.
+        misses: by what decoded atoms are loosened, if at all.
         seeds: ``None`` without training: a trajectory then begins with atoms on their owner beads.
         interval: ps between frames that follow one another.
     """
@@ -71,11 +74,13 @@ class Sampler:
         holder: Holder,
         template: Floats,
         mixture: Mixture | None,
+        misses: Misses | None,
         seeds: SeedLibrary | None,
         interval: float,
     ) -> None:
         self.network, self.config, self._hold = network, config, holder
         self._template, self._mixture, self._seeds = template, mixture, seeds
+        self._misses = misses
         self._interval = interval
         self._owners = network.owners.cpu().numpy()
 
@@ -96,7 +101,12 @@ class Sampler:
         streams = [random_stream(seed, *key) for key in keys]
         here, flat = np.repeat(beads, n_samples, axis=0), history.reshape(-1, *history.shape[2:])
         known = self.network.condition(self._tensor(here), self._tensor(flat))
-        drawn = self.network.decode(self._latents(streams, known), known).atoms.double().cpu().numpy()
+        decoded = self.network.decode(self._latents(streams, known), known).atoms
+        if self._misses is not None:
+            assert isinstance(self.network, BeadCVAE)
+            moved, stretched = map(self._tensor, self._misses.draw(streams))
+            decoded = self.network.loosened(decoded, known, moved, stretched)
+        drawn = decoded.double().cpu().numpy()
         atoms = self._hold(drawn, here).reshape(len(tasks), n_samples, -1, 3)
         history = np.concatenate([atoms[:, :, None], history[:, :, :-1]], axis=2)
         pasts = [Past(t.frame.time, b, rows) for t, b, rows in zip(tasks, beads, history, strict=True)]
