@@ -109,8 +109,8 @@ class TemporalCVAEConfig(BaseModel):
         0,
         ge=0,
         le=10_000,
-        description="of what a decoder of beads misses, widest first: displacements along them, and misses of "
-        "lengths, are drawn beside; 0: none",
+        description="of what a decoder of beads misses, widest first: displacements along them, and misses "
+        "of lengths, are drawn beside; 0: none",
     )
     components: int = Field(10, ge=1, le=100, description="Gaussians fitted to the latents of the reference")
     mixture_frames: int = Field(4_000, ge=1, description="reference frames that they are fitted to")
