@@ -223,7 +223,7 @@ def grid(count: int, title: str) -> tuple[Any, list[Any], Any]:
     n_rows = -(-count // columns)
     size = (PANEL[0] * columns, PANEL[1] * n_rows + 0.35)
     figure, axes = plt.subplots(n_rows, columns, figsize=size, layout="constrained", squeeze=False)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title if columns > 1 else title.replace(": ", ":\n"), fontsize=10)
     return figure, list(axes.ravel()), plt
 
 

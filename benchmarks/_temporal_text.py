@@ -30,13 +30,17 @@ def temporal_text(found: dict[str, Any]) -> str:
 
 def _experiments(found: dict[str, Any]) -> list[str]:
     rows: list[Row] = found["rows"]
-    notes = dict.fromkeys(f"{SETS[r['test_set']]}, {r['name']}: {note}" for r in rows for note in r["notes"])
+    notes: dict[tuple[str, str], list[str]] = {}
+    for r in rows:
+        for note in r["notes"]:
+            notes.setdefault((SETS[r["test_set"]], note), []).append(r["name"])
+    told = [f"{where}, {', '.join(names)}: {note}" for (where, note), names in notes.items()]
     return [
         _general(rows),
         _velocities(rows),
         *(part for part in (_processes(rows), _populations(rows)) if part),
         f"In brackets the floor; {found['parallel']} trajectories side by side where the backend can. "
-        + " ".join(f"{note[0].upper()}{note[1:]}." for note in notes),
+        + " ".join(f"{note[0].upper()}{note[1:]}." for note in told),
     ]
 
 
