@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.backends.morphing.model import stretched
 from bmzoo.backends.morphing.ranges import NonBonded, Ranges
+from bmzoo.backends.scaled import stretched
 from bmzoo.evaluation import environments
 from bmzoo.frames.frame import Frame
 from bmzoo.molecules.graph import MolecularGraph

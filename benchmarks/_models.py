@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bmzoo.backends.composed import bead_topology
-from bmzoo.backends.morphing.model import stretched
+from bmzoo.backends.scaled import stretched
 from bmzoo.errors import InputError
 from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame

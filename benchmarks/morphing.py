@@ -15,7 +15,8 @@ non-bonded pairs nearer than the target's nearest per 1000 beads. The distributi
 ones; ``short bonds %`` is what lies below that place. Peaks are those of 60 bins over 99 % of the target,
 under a Gaussian of 1.5 bins, that rise four standard errors above the saddle to a higher one. With --map
 local environments are compared, too: SOAP of every bead with all that is around it, and with its own chain
-only; a sketch-map and clusters fitted to the target alone.
+only; a sketch-map and clusters fitted to the target alone. ``target, scheme ...`` is the target itself,
+merged and put back: what is wrong there is the generator's doing.
 
 ``backmapping``: the same beads (as given, rescaled, morphed) with atoms put back by every backend, raw and
 refined, against the target's held-out frames: what the evaluation says of the carbon chain, packing and
@@ -53,13 +54,15 @@ Row = dict[str, Any]
 PARTS = ("morphing", "backmapping")
 
 
-def beads_of_all(sides: Sides, options: argparse.Namespace) -> dict[str, Made]:
-    """Beads as given, at the target's density, and morphed: by what was done to them."""
+def beads_of_all(sides: Sides, options: argparse.Namespace) -> tuple[dict[str, Made], dict[str, Made]]:
+    """Beads as given, at the target's density, and morphed: by what was done to them; and the target's
+    own beads, morphed: all that is wrong with these is the generator's doing."""
     title = sides.models.title
     made = {} if sides.models.reduced else {title: Made(sides.given)}
     made[f"{title}, rescaled"] = Made(sides.scaled)
+    controls = {}
     for scheme, s in product(options.schemes.split(","), options.s.split(",")):
-        settings = [f"s={s}", f"scheme={scheme}", f"generator={options.generator}", f"scale={options.scale}"]
+        settings = [f"s={s}", f"scheme={scheme}", f"generator={options.generator}"]
         if options.generator == "fragments":
             settings.append(f"settings.width={sides.models.widths[0]}")
         settings += [change.replace("{s}", s) for change in options.settings]
@@ -70,7 +73,10 @@ def beads_of_all(sides: Sides, options: argparse.Namespace) -> dict[str, Made]:
         name = f"scheme {scheme}, s={s}"
         made[name] = _timed(model, sides.given, options.seed)
         _say(name, made[name])
-    return made
+        if "morphing" in options.parts:
+            own = sides.beads_held_out[: options.frames]
+            controls[f"target, {name}"] = _timed(model, own, options.seed)
+    return made, controls
 
 
 def compare_beads(sides: Sides, made: dict[str, Made], options: argparse.Namespace) -> list[Row]:
@@ -163,7 +169,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"there is no part '{options.parts}'; the parts are {', '.join(PARTS)}")
     sides = load(options.models, options)
     options.s = options.s or sides.models.s
-    made = beads_of_all(sides, options)
+    made, controls = beads_of_all(sides, options)
     settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
     found: dict[str, Any] = {"settings": settings, "source": sides.source}
     found |= provenance(seed=options.seed, threads=options.threads, weights=_weights(sides, options))
@@ -176,7 +182,7 @@ def run(options: argparse.Namespace) -> None:
             write_json(options.output / f"{options.models}.json", found)
 
     if "morphing" in parts:
-        report("morphing", compare_beads(sides, made, options))
+        report("morphing", compare_beads(sides, {**made, **controls}, options))
     if "backmapping" in parts:
         rows, records, notes = compare_atoms(sides, made, options)
         report("backmapping", rows, records=records, notes=notes)
@@ -206,7 +212,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--s", help="beads merged into one; default: all of the chapter")
     parser.add_argument("--schemes", default="A", help="A, B (voxel_gan only) or A,B")
     parser.add_argument("--generator", default="fragments")
-    parser.add_argument("--scale", type=float, default=1.0, help="lengths for the generator, see morphing")
     parser.add_argument("--set", action="append", default=[], dest="settings", help="of morphing")
     parser.add_argument("--backends", default="fragments", help="that put atoms back, NAME or NAME=WEIGHTS")
     parser.add_argument("--set-fine", action="append", default=[], dest="fine_settings", help="of these")

@@ -77,8 +77,9 @@ def default_backend(
 ) -> str:
     """The backend to take where none is named: what the weights are of, else by what there is to learn from.
 
-    ``fragments`` with a library, given or embedded, which needs no training and measures no worse after
-    refinement than any network; else ``equivariant`` where shipped weights fit; else ``geometric``.
+    ``morphing`` where beads are to become as many beads; ``fragments`` with a library, given or embedded,
+    which needs no training and measures no worse after refinement than any network; else ``equivariant``
+    where shipped weights fit; else ``geometric``.
 
     Raises:
         InputError: the tag of shipped weights, which does not say whose they are.
@@ -90,6 +91,8 @@ def default_backend(
         if not Path(weights).is_dir():
             raise InputError(f"say with --backend whose weights '{weights}' are, or give a folder of weights")
         return str(read_config(weights_folder(Path(weights)))["backend"])
+    if target.topology.n_atoms == target.topology.n_beads:
+        return "morphing"
     if library is not None or (target.system is not None and library_system(target.system) is not None):
         return "fragments"
     return "geometric" if weights_matching("equivariant", target.topology) is None else "equivariant"
@@ -172,7 +175,7 @@ def resolve_device(device: str, model: Backmapper) -> str:
 
 
 def library_frames(target: Target) -> Iterator[Frame]:
-    """The embedded training frames of a system, or of its default state where it has none of its own.
+    """The embedded training frames of a system, or of its library where it has none of its own.
 
     Raises:
         InputError: if there are none.
@@ -186,10 +189,12 @@ def library_frames(target: Target) -> Iterator[Frame]:
 def library_system(system: System) -> System | None:
     """Whose embedded training frames a backend without weights learns from.
 
-    The system itself; or its default state, where its own frames have no ``train`` split (crystals
-    are backmapped with what was learned in the melt; imported frames are for testing only).
+    The system itself; or what it names as its ``library``, by default its default state, where its own
+    frames have no ``train`` split (crystals are backmapped with what was learned in the melt; imported
+    frames are for testing only; a top-down model is morphed into its target).
     """
-    for candidate in (system, load_system(f"{system.name}:{system.state}"), load_system(system.name)):
+    own = load_system(f"{system.name}:{system.state}")
+    for candidate in (system, own, load_system(system.library or system.name)):
         if candidate.reference is not None and "train" in candidate.reference.splits:
             return candidate
     return None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bmzoo import __version__
 from bmzoo.backends.backmapper import Backmapper
+from bmzoo.backends.scaled import scale_of, scaled
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame
 from bmzoo.molecules.topology import Topology
@@ -54,7 +55,7 @@ class Checkpoint:
         backend = get_backend(self.backend)
         check_chemistry(self, topology, transferable=backend.capabilities.transferable)
         settings = config if config is not None else build_config(backend.Config, self.config["config"])
-        backmapper = backend(topology, settings)
+        backmapper = scaled(backend(topology, settings), float(self.config.get("scale", 1.0)))
         backmapper.load_state(self.arrays)
         return backmapper
 
@@ -105,6 +106,7 @@ def save_checkpoint(
         "format_version": FORMAT_VERSION,
         "backend": backmapper.name,
         "config": backmapper.config.model_dump(mode="json"),
+        "scale": scale_of(backmapper),
         "system": system,
         "state": state,
         "topology": topology_hash(backmapper.topology),

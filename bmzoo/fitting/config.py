@@ -32,6 +32,13 @@ class RunConfig(BaseModel):
     reference: str | None = Field(None, description="its atomistic trajectory")
     temperature: float | None = Field(None, gt=0, description="kelvin, of your own molecule")
     cutoff: float | None = Field(None, gt=0, description="nm, of your own force field in a box")
+    scale: float = Field(
+        1.0,
+        gt=0,
+        le=10,
+        description="lengths are multiplied by this for the networks, whose settings are lengths of atoms; "
+        "for systems of beads",
+    )
     seed: int = Field(0, ge=0)
     training: TrainingConfig = Field(default_factory=lambda: TrainingConfig.model_validate({}))
     settings: Any = Field(default_factory=dict, description="the backend's own")

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from bmzoo.backends.backmapper import Backmapper
 from bmzoo.backends.checkpoints import save_checkpoint
+from bmzoo.backends.scaled import scaled
 from bmzoo.benchmark.results import machine
 from bmzoo.fitting.config import RunConfig, read_run_config
 from bmzoo.fitting.data import Material, load_material
@@ -76,7 +77,7 @@ def _models(
     from bmzoo.training.random_state import seed_all
 
     seed_all(config.seed)
-    first, *others = [backend(m.topology, config.settings) for m in material]
+    first, *others = [scaled(backend(m.topology, config.settings), config.scale) for m in material]
     first.to(resolve_device(device, first))
     for other in others:
         other.adopt(first)

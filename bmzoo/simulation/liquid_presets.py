@@ -61,10 +61,10 @@ _CHANGED: MappingProxyType[str, dict[str, dict[str, Any]]] = MappingProxyType(
             "small": {
                 **_LONG,
                 "n_chains": 48,
-                "splits": (("train", 32), ("test", 16)),
-                "interval": 12.5,
+                "splits": (("train", 24), ("test", 12)),
+                "interval": 5.0,
                 "hot": 20.0,
-                "equilibration": 180.0,
+                "equilibration": 100.0,
             },
             "paper": {**_LONG, "n_chains": 168, "interval": 50.0, "equilibration": 2000.0},
         }

@@ -22,9 +22,9 @@ Floats = NDArray[np.float64]
 
 _SMALL = CoarsePreset(
     n_chains=24,
-    splits=(("train", 10), ("test", 5)),
-    interval=20.0,
-    equilibration=200.0,
+    splits=(("train", 20), ("test", 10)),
+    interval=10.0,
+    equilibration=100.0,
     temperature=polystyrene_beads.TEMPERATURE,
     density=12.0166,
     timestep=0.005,

@@ -1,11 +1,9 @@
-"""Beads as particles, at the lengths of atoms: what the generators of morphing are trained on.
+"""Beads as particles: what the generators of morphing are trained on.
 
 Polystyrene of two beads a monomer (``fritz``) as blobs of three monomers, the resolution of ``kg``, and
-tetracosane (``tcs``) as beads of four carbons, the resolution of ``tcs:martini``. Frames are smaller than the
-liquids', so that beads are as far apart as atoms, whose lengths networks are made for (``scale`` of
-morphing); ``bmzoo coarse-grain`` gives them in nanometres. A state says how many particles are merged into a
-bead, for the backmappers that put them back (the g_s of :mod:`bmzoo.backends.morphing`). States of one liquid
-share frames.
+tetracosane (``tcs``) as beads of four carbons, the resolution of ``tcs:martini``. A state says how many
+particles are merged into a bead, for the backmappers that put them back (the g_s of
+:mod:`bmzoo.backends.morphing`). States of one liquid share frames.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from pathlib import Path
 
 from bmzoo.errors import InputError
 from bmzoo.frames.datasets import coarse_grain
-from bmzoo.frames.frame import Frame
 from bmzoo.frames.trajectory import write_frames
 from bmzoo.frames.whole import whole_molecules
 from bmzoo.molecules import liquids, polystyrene_beads
@@ -27,7 +24,7 @@ from bmzoo.molecules.topology import Topology
 from bmzoo.systems.reference import Reference
 from bmzoo.systems.system import System, chosen_state, embedded
 
-TITLE = "Beads as particles, at the lengths of atoms"
+TITLE = "Beads as particles"
 STATES = ("s2", "s4", "s6", "tcs-s2", "tcs-s3")
 DATA = Path(__file__).parent / "data"
 
@@ -41,14 +38,12 @@ class Liquid:
         topology: atoms, or finer beads, with these beads.
         frames: reference folder, below ``DATA``.
         mapped: reference folder of the beads, below ``DATA``.
-        scale: lengths of the beads' frames in those of the liquid.
     """
 
     title: str
     topology: Callable[[], Topology]
     frames: str
     mapped: str
-    scale: float
 
 
 LIQUIDS = {
@@ -57,14 +52,12 @@ LIQUIDS = {
         polystyrene_beads.build_topology,
         "fritz/496K",
         "blobs/496K",
-        0.2,
     ),
     "tcs": Liquid(
         "Tetracosane, four carbons a bead",
         lambda: liquids.build_topology("tcs", 400.0),
         "tcs/400K",
         "blobs/tcs-400K",
-        0.3,
     ),
 }
 """By what states begin with."""
@@ -112,8 +105,7 @@ def build(output: Path, source: Path | None = None, *, state: str = STATES[0]) -
     for name in reference.splits:
         atoms = whole_molecules(reference.frames(name), topology, beads=False)
         path = part / f"{name}.xtc"
-        beads = (_scaled(frame, liquid.scale) for frame in coarse_grain(atoms, topology.mapping))
-        write_frames(path, beads, labels)
+        write_frames(path, coarse_grain(atoms, topology.mapping), labels)
         kept = {
             k: v for k, v in reference.split(name).items() if k in ("runs", "interval_ps", "seed", "note")
         }
@@ -126,7 +118,7 @@ def build(output: Path, source: Path | None = None, *, state: str = STATES[0]) -
         "temperature": given["temperature"],
         "n_atoms": n_chains * labels.n_atoms,
         "n_molecules": n_chains,
-        "mapped_from": {"system": given["system"], "seed": given["seed"], "scale": liquid.scale},
+        "mapped_from": {"system": given["system"], "seed": given["seed"]},
         "force_field": given["force_field"],
         "splits": splits,
         "generalisation": None,
@@ -139,8 +131,3 @@ def build(output: Path, source: Path | None = None, *, state: str = STATES[0]) -
 
 def _liquid(state: str) -> Liquid:
     return LIQUIDS[state.rpartition("-")[0]]
-
-
-def _scaled(frame: Frame, scale: float) -> Frame:
-    assert frame.box is not None
-    return frame.with_positions(scale * frame.positions, box=scale * frame.box)

@@ -85,9 +85,8 @@ def test_tiny_build_and_its_blobs(tmp_path: Path) -> None:
     mapped = Reference(build_blobs(tmp_path / "blobs", folder))
     blobs = list(mapped.frames("train"))
     expected = build_topology().mapping.apply(frames[1].positions)
-    assert blobs[1].positions == pytest.approx(0.2 * expected, abs=1e-4)
-    assert blobs[1].box == pytest.approx(0.2 * frames[1].box, abs=1e-4)
-    assert mapped.provenance["mapped_from"]["scale"] == 0.2
+    assert blobs[1].positions == pytest.approx(expected, abs=1e-4)
+    assert blobs[1].box == pytest.approx(frames[1].box, abs=1e-4)
 
 
 def test_beads_of_tetracosane(tmp_path: Path) -> None:
@@ -108,7 +107,7 @@ def test_beads_of_tetracosane(tmp_path: Path) -> None:
     (frame,) = system.reference.frames("train")
     assert len(frame) == 12
     (whole,) = whole_molecules([Frame(x.round(3), 3 * np.eye(3))], topology, beads=False)
-    expected = 0.3 * topology.mapping.apply(whole.positions)
+    expected = topology.mapping.apply(whole.positions)
     assert frame.positions == pytest.approx(expected, abs=2e-3)
     beads = bead_topology(topology)
     merged = replace(beads, mapping=merge_consecutive(beads.graph, 3))

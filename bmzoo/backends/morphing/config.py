@@ -27,12 +27,6 @@ class MorphingConfig(BaseModel):
     weights: str | None = Field(
         None, description="of the generator, trained on the target's beads; default: shipped ones that fit"
     )
-    scale: float = Field(
-        1.0,
-        gt=0,
-        description="lengths are multiplied by this for the generator and divided by it afterwards: networks "
-        "are made for lengths of atoms; 0.2 for weights trained on 'blobs'",
-    )
     settings: dict[str, Any] = Field(
         default_factory=dict, description="the generator's own settings, where they are not its weights'"
     )

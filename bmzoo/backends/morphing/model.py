@@ -17,6 +17,7 @@ from bmzoo.backends.loading import load_backmapper
 from bmzoo.backends.morphing.config import MorphingConfig
 from bmzoo.backends.morphing.ranges import Holder, Ranges
 from bmzoo.backends.registry import get_backend
+from bmzoo.backends.scaled import scale_of, scaled, stretched
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.frames.lattice import box_volume
@@ -98,9 +99,9 @@ class Morphing(Backmapper):
         read = BeadReader(self.topology)
         holder = Holder(self.merged, ranges, push=self.settings.push_apart)
         for frame in frames:
-            scaled = self._rescaled(frame.with_positions(read(frame).reshape(-1, 3)))
-            merged = scaled.with_positions(self.encoder.apply(scaled.positions))
-            for drawn in self._drawn(generator, scaled, merged, n_samples, seed):
+            fine = self._rescaled(frame.with_positions(read(frame).reshape(-1, 3)))
+            merged = fine.with_positions(self.encoder.apply(fine.positions))
+            for drawn in self._drawn(generator, fine, merged, n_samples, seed):
                 yield self._held(holder, drawn, merged) if self.settings.hold_ranges else drawn
 
     def to(self, device: str) -> None:
@@ -112,19 +113,21 @@ class Morphing(Backmapper):
         generator, ranges = self._ready()
         density = np.array(np.nan if self._density is None else self._density)
         inner = {GENERATOR + name: value for name, value in generator.state().items()}
-        return {"ranges": ranges.as_array(), "density": density, **inner}
+        scale = np.array(scale_of(generator))
+        return {"ranges": ranges.as_array(), "density": density, "scale": scale, **inner}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """See :class:`Backmapper`."""
         arrays = dict(state)
         try:
             self._ranges = Ranges.from_array(np.asarray(arrays.pop("ranges")))
-            density = float(np.asarray(arrays.pop("density")).ravel()[0])
+            density, scale = (float(np.asarray(arrays.pop(k)).ravel()[0]) for k in ("density", "scale"))
         except (KeyError, ValueError) as error:
             raise InputError("these are no weights of 'morphing'") from error
         self._density = density if np.isfinite(density) else None
         chosen = get_backend(self.settings.generator)
-        self._generator = chosen(self.merged, build_config(chosen.Config, self.settings.settings))
+        generator = chosen(self.merged, build_config(chosen.Config, self.settings.settings))
+        self._generator = scaled(generator, scale)
         self._generator.load_state({name.removeprefix(GENERATOR): v for name, v in arrays.items()})
 
     def _ready(self) -> tuple[Backmapper, Ranges]:
@@ -136,7 +139,7 @@ class Morphing(Backmapper):
 
     def _encoded(self, frames: list[Frame], molecules: list[Floats]) -> Iterator[PairedFrames]:
         for frame, whole in zip(frames, molecules, strict=True):
-            fine = stretched(frame.with_positions(whole.reshape(-1, 3)), self.settings.scale)
+            fine = frame.with_positions(whole.reshape(-1, 3))
             yield PairedFrames(fine.with_positions(self.encoder.apply(fine.positions)), fine)
 
     def _rescaled(self, frame: Frame) -> Frame:
@@ -151,18 +154,14 @@ class Morphing(Backmapper):
         return stretched(frame, (density / self._density) ** (1 / 3))
 
     def _drawn(
-        self, generator: Backmapper, scaled: Frame, merged: Frame, n_samples: int, seed: int
+        self, generator: Backmapper, fine: Frame, merged: Frame, n_samples: int, seed: int
     ) -> Iterator[Frame]:
-        scale = self.settings.scale
-        fine, coarse = stretched(scaled, scale), stretched(merged, scale)
         if self.settings.scheme == "A":
-            for drawn in generator.backmap([coarse], n_samples=n_samples, seed=seed):
-                yield stretched(drawn, 1 / scale)
+            yield from generator.backmap([merged], n_samples=n_samples, seed=seed)
             return
         for sample in range(n_samples):
-            pair = PairedFrames(replace(coarse, sample=sample), replace(fine, sample=sample))
-            for drawn in generator.redraw([pair], sweeps=self.settings.sweeps, seed=seed):
-                yield stretched(drawn, 1 / scale)
+            pair = PairedFrames(replace(merged, sample=sample), replace(fine, sample=sample))
+            yield from generator.redraw([pair], sweeps=self.settings.sweeps, seed=seed)
 
     def _held(self, holder: Holder, drawn: Frame, merged: Frame) -> Frame:
         atoms = np.asarray(drawn.positions, dtype=np.float64).reshape(-1, self.merged.n_atoms, 3)
@@ -173,9 +172,3 @@ class Morphing(Backmapper):
         if box is not None:
             atoms = atoms - (np.rint(shift @ np.linalg.inv(box)) @ box)[:, None]
         return drawn.with_positions(holder(atoms, beads, self.settings.iterations, box).reshape(-1, 3))
-
-
-def stretched(frame: Frame, factor: float) -> Frame:
-    """The same frame with all lengths multiplied, those of its box too."""
-    box = None if frame.box is None else np.asarray(frame.box, dtype=np.float64) * factor
-    return frame.with_positions(np.asarray(frame.positions, dtype=np.float64) * factor, box=box)

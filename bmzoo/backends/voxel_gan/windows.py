@@ -60,6 +60,10 @@ class Windows:
     def __init__(self, observer: Observer, data: TrainingSet) -> None:
         self._data, self._template = data, observer.template
         self._sequences = bead_sequences(observer.template)
+        # beads have no hydrogens
+        shares = np.array(PASSES)
+        shares[1::2] *= observer.template.is_hydrogen.any()
+        self._shares = shares / shares.sum()
         self._cache: dict[tuple[int, int], list[tuple[Ints, Ints]]] = {}
 
     def __call__(self, step: int) -> Window:
@@ -70,7 +74,7 @@ class Windows:
         frames = rng.integers(len(self._data.frames), size=max(1, config.sequences // n_molecules))
         units, atoms, visible, hydrogens, every = [], [], [], [], []
         for frame in frames.tolist():
-            kind = int(rng.choice(len(PASSES), p=PASSES))
+            kind = int(rng.choice(len(PASSES), p=self._shares))
             schedule = self._schedule(frame, kind)
             first = int(rng.integers(max(1, len(schedule) - config.window // 2)))
             particles, around = self._data.frames[frame]
