@@ -1,6 +1,6 @@
 """The chapter on morphing: a top-down model before and after, and atoms put back to either.
 
-    python benchmarks/morphing.py tcs [--data FOLDER] [--s 2,3] [--schemes A,B] [--generator NAME] [--map]
+    python benchmarks/morphing.py tcs [--data FOLDER] [--s 2,3] [--generators NAME,NAME=FOLDER] [--map]
     python benchmarks/morphing.py kg --published ../shared/data/fritz/cg_AB --parts morphing
 
 ``tcs``: the Martini model of tetracosane and the atomistic liquid, projected onto six beads. ``kg``: the
@@ -22,8 +22,8 @@ merged and put back: what is wrong there is the generator's doing.
 refined, against the target's held-out frames: what the evaluation says of the carbon chain, packing and
 overlaps (tcs), or, of beads of the finer model, the same as above (kg). CPU seconds are those of both steps.
 
-Trained generators: --generator NAME --set weights=FOLDER, where {s} in the folder's name becomes s; trained
-backends: --backends NAME=FOLDER. Writes NAME.json and figures into --output.
+Generators and backends are NAME, with the weights that are shipped, or NAME=FOLDER; {s} in the folder of a
+generator becomes s. Writes NAME.json and figures into --output.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from _sources import Made, names
 
 from bmzoo.backends.backmapper import Backmapper
 from bmzoo.backends.loading import load_backmapper
+from bmzoo.backends.registry import get_backend
 from bmzoo.errors import InputError
 from bmzoo.frames.datasets import pairs
 from bmzoo.frames.frame import Frame
@@ -61,16 +62,25 @@ def beads_of_all(sides: Sides, options: argparse.Namespace) -> tuple[dict[str, M
     made = {} if sides.models.reduced else {title: Made(sides.given)}
     made[f"{title}, rescaled"] = Made(sides.scaled)
     controls = {}
-    for scheme, s in product(options.schemes.split(","), options.s.split(",")):
-        settings = [f"s={s}", f"scheme={scheme}", f"generator={options.generator}"]
-        if options.generator == "fragments":
+    chosen = product(names(options.generators), names(options.schemes), names(options.s))
+    for generator, scheme, s in chosen:
+        generator, _, weights = generator.partition("=")
+        if scheme == "B" and get_backend(generator).redraw is Backmapper.redraw:
+            continue  # draws all at once
+        settings = [f"s={s}", f"scheme={scheme}", f"generator={generator}"]
+        if generator == "fragments":
             settings.append(f"settings.width={sides.models.widths[0]}")
-        settings += [change.replace("{s}", s) for change in options.settings]
+        if weights:
+            settings.append(f"weights={weights.replace('{s}', s)}")
         library = pairs(sides.beads_of_library, sides.beads.mapping)
         model = load_backmapper(
-            "morphing", sides.beads, settings=settings, library=library, seed=options.seed
+            "morphing",
+            sides.beads,
+            settings=[*settings, *options.settings],
+            library=library,
+            seed=options.seed,
         )
-        name = f"scheme {scheme}, s={s}"
+        name = f"{generator}, scheme {scheme}, s={s}"
         made[name] = _timed(model, sides.given, options.seed)
         _say(name, made[name])
         if "morphing" in options.parts:
@@ -210,8 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--published", type=Path, help="kg: folder of gro files, two beads a monomer")
     parser.add_argument("--frames", type=int, default=12, help="of the top-down model (default %(default)s)")
     parser.add_argument("--s", help="beads merged into one; default: all of the chapter")
-    parser.add_argument("--schemes", default="A", help="A, B (voxel_gan only) or A,B")
-    parser.add_argument("--generator", default="fragments")
+    parser.add_argument("--schemes", default="A,B", help="B: generators that draw bead after bead only")
+    parser.add_argument("--generators", default="fragments", help="NAME or NAME=WEIGHTS, several by commas")
     parser.add_argument("--set", action="append", default=[], dest="settings", help="of morphing")
     parser.add_argument("--backends", default="fragments", help="that put atoms back, NAME or NAME=WEIGHTS")
     parser.add_argument("--set-fine", action="append", default=[], dest="fine_settings", help="of these")

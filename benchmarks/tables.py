@@ -22,6 +22,7 @@ from typing import Any
 
 from _choice import choice_text, overview
 from _common import new_parser, refusals, table
+from _morphing_text import morphing_text
 from _scoring import experiment_text
 from _temporal_text import temporal_text
 from boltzmann_weights import weights_text
@@ -90,6 +91,8 @@ def markdown(path: Path, kind: str = "table", backend: str | None = None) -> str
         raise InputError(f"{path} holds no results ({error})") from None
     if found.get("experiment") == "temporal":
         return temporal_text(found)
+    if found.get("experiment") == "morphing":
+        return morphing_text(found)
     if "experiment" in found:
         return experiment_text(found)
     if "schema" in found:
