@@ -181,7 +181,7 @@ def run(options: argparse.Namespace) -> None:
     options.s = options.s or sides.models.s
     made, controls = beads_of_all(sides, options)
     settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
-    found: dict[str, Any] = {"settings": settings, "source": sides.source}
+    found: dict[str, Any] = {"experiment": "morphing", "settings": settings, "source": sides.source}
     found |= provenance(seed=options.seed, threads=options.threads, weights=_weights(sides, options))
 
     def report(part: str, rows: list[Row], **more: Any) -> None:
