@@ -175,7 +175,7 @@ def resolve_device(device: str, model: Backmapper) -> str:
 
 
 def library_frames(target: Target) -> Iterator[Frame]:
-    """The embedded training frames of a system, or of its library where it has none of its own.
+    """The embedded training frames of a system, or of its default state where it has none of its own.
 
     Raises:
         InputError: if there are none.
@@ -189,12 +189,11 @@ def library_frames(target: Target) -> Iterator[Frame]:
 def library_system(system: System) -> System | None:
     """Whose embedded training frames a backend without weights learns from.
 
-    The system itself; or what it names as its ``library``, by default its default state, where its own
-    frames have no ``train`` split (crystals are backmapped with what was learned in the melt; imported
-    frames are for testing only; a top-down model is morphed into its target).
+    The system itself; or its default state, where its own frames have no ``train`` split (crystals
+    are backmapped with what was learned in the melt; imported frames are for testing only).
     """
-    own = load_system(f"{system.name}:{system.state}")
-    for candidate in (system, own, load_system(system.library or system.name)):
-        if candidate.reference is not None and "train" in candidate.reference.splits:
+    for candidate in (system, load_system(f"{system.name}:{system.state}"), load_system(system.name)):
+        same = candidate.topology.n_atoms == system.topology.n_atoms  # a state may be coarse-grained
+        if same and candidate.reference is not None and "train" in candidate.reference.splits:
             return candidate
     return None

@@ -187,7 +187,8 @@ def check_chemistry(checkpoint: Checkpoint, topology: Topology, *, transferable:
     Raises:
         InputError: naming both molecules and what would work.
     """
-    if transferable or checkpoint.config.get("topology") == topology_hash(topology):
+    config = checkpoint.config
+    if transferable or topology_hash(topology) in (config.get("topology"), *config.get("also", ())):
         return
     made_for = ":".join(filter(None, (checkpoint.config.get("system"), checkpoint.config.get("state"))))
     raise InputError(

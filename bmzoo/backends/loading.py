@@ -89,13 +89,21 @@ def _load_steps(
     state: str | None,
     seed: int,
 ) -> Backmapper:
-    """The first step by its own settings and the beads of the library, the second as if it were alone."""
+    """The first step by its own settings, with shipped weights or the beads of the library, the second as if
+    it were alone.
+
+    What the first step is told of its generator makes it learn from the library.
+    """
     first, second = step_names(name)
     own, rest = settings_of(first, settings)
+    told = any(change.startswith(("generator=", "weights=")) for change in own)
+    found = None if told else weights_matching(first, bead_topology(topology), system, state)
     pairs = None if library is None else list(library)
     beads = None if pairs is None else bead_pairs(pairs)
     return Composed(
-        load_backmapper(first, bead_topology(topology), settings=own, library=beads, seed=seed),
+        load_backmapper(
+            first, bead_topology(topology), weights=found, settings=own, library=beads, seed=seed
+        ),
         load_backmapper(
             second,
             topology,

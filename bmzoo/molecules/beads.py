@@ -66,7 +66,9 @@ def identity_mapping(graph: MolecularGraph) -> Mapping:
     return Mapping.from_beads(graph, beads, bonds=graph.bonds, source="identity")
 
 
-def merge_consecutive(graph: MolecularGraph, s: int, *, short_ends: bool = False) -> Mapping:
+def merge_consecutive(
+    graph: MolecularGraph, s: int, *, short_ends: bool = False, alike: bool = False
+) -> Mapping:
     """The encoder e_s: every s consecutive particles of a chain become their centre of mass.
 
     Where s does not divide the chain, what remains at its end is a bead of its own if it is at least half
@@ -78,6 +80,8 @@ def merge_consecutive(graph: MolecularGraph, s: int, *, short_ends: bool = False
         s: particles a bead.
         short_ends: the first bead of a chain holds s/2 particles (rounded down, but one), and the last what
             remains, so that the ends of chains are told to half of s.
+        alike: every particle counts the same, whatever its mass: beads of two models that stand for one
+            another need not weigh the same.
 
     Raises:
         InputError: s below 1, a ring or a branch.
@@ -92,7 +96,8 @@ def merge_consecutive(graph: MolecularGraph, s: int, *, short_ends: bool = False
         for start, end in pairwise(cuts):
             members = path[start:end]
             # in units of one of them, so that like particles have exactly like weights
-            weights = tuple((graph.masses[members] / graph.masses[members[0]]).tolist())
+            masses = np.ones(len(members)) if alike else graph.masses[members]
+            weights = tuple((masses / masses[0]).tolist())
             beads.append(Bead(f"M{len(beads) + 1}", f"M{s}", tuple(members), weights))
         bonds += [(k, k + 1) for k in range(first, len(beads) - 1)]
     return Mapping.from_beads(graph, beads, bonds=bonds, source=f"{s} consecutive particles a bead")

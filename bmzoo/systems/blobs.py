@@ -77,7 +77,7 @@ def load(state: str | None = None) -> System:
         name="blobs",
         state=chosen,
         title=f"{liquid.title}, {s} of them merged",
-        topology=Topology(graph, merge_consecutive(graph, s), None, fine.temperature),
+        topology=Topology(graph, merge_consecutive(graph, s, alike=True), None, fine.temperature),
         periodic=True,
         reference=embedded(DATA / liquid.mapped),
     )

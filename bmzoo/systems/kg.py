@@ -28,6 +28,5 @@ def load(state: str | None = None) -> System:
         title=f"{TITLE}, melt, reduced units",
         topology=build_topology(),
         periodic=True,
-        library="blobs:s2",
         reference=embedded(DATA / chosen),
     )

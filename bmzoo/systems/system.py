@@ -44,8 +44,6 @@ class System:
         landscape: free-energy surface of the evaluation, if the system has one.
         periodic: whether frames carry a box.
         benchmark_frames: test frames of the default benchmark; a few minutes on two cores.
-        library: the system whose training frames a backend without weights learns from, where it has none;
-            by default the same in its default state.
     """
 
     name: str
@@ -56,7 +54,6 @@ class System:
     reference: Reference | None = None
     landscape: Landscape | None = None
     benchmark_frames: int = 10
-    library: str = ""
     notes: MappingType[str, str] = field(default_factory=dict)
 
 

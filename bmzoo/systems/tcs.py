@@ -33,6 +33,5 @@ def load(state: str | None = None) -> System:
         title=f"{TITLE}, Martini 2, {TEMPERATURE:.0f} K",
         topology=build_topology("TCS", 6, TEMPERATURE),
         periodic=True,
-        library="blobs:tcs-s2",
         reference=embedded(DATA / chosen),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from bmzoo.backends.backmapper import Backmapper, Capabilities
+from bmzoo.backends.checkpoints import read_config, topology_hash
 from bmzoo.backends.config import build_config
 from bmzoo.backends.inputs import BeadReader
-from bmzoo.backends.loading import load_backmapper
+from bmzoo.backends.loading import WEIGHTS, load_backmapper, weights_folder
 from bmzoo.backends.morphing.config import MorphingConfig
 from bmzoo.backends.morphing.ranges import Holder, Ranges
 from bmzoo.backends.registry import get_backend
@@ -49,11 +51,14 @@ class Morphing(Backmapper):
                 "coarse-grained model, such as the system 'kg'"
             )
         self.settings = cast(MorphingConfig, self.config)
-        self.encoder = merge_consecutive(topology.graph, self.settings.s, short_ends=self.settings.short_ends)
+        self.encoder = merge_consecutive(
+            topology.graph, self.settings.s, short_ends=self.settings.short_ends, alike=True
+        )
         self.merged = replace(topology, mapping=self.encoder)
         self._generator: Backmapper | None = None
         self._ranges: Ranges | None = None
         self._density: float | None = None
+        self._known: tuple[int, ...] = ()
 
     def fit(self, pairs: Iterable[PairedFrames], *, seed: int = 0) -> None:
         """Takes density and ranges from the target's frames, and its generator.
@@ -86,6 +91,8 @@ class Morphing(Backmapper):
             library=library,
             seed=seed,
         )
+        self._known = self._trained_for()
+        self._check_known()
         # what is saved with the generator's arrays must say how it was made
         self.settings.settings = self._generator.config.model_dump(mode="json")
 
@@ -114,7 +121,8 @@ class Morphing(Backmapper):
         density = np.array(np.nan if self._density is None else self._density)
         inner = {GENERATOR + name: value for name, value in generator.state().items()}
         scale = np.array(scale_of(generator))
-        return {"ranges": ranges.as_array(), "density": density, "scale": scale, **inner}
+        known = np.array(self._known)
+        return {"ranges": ranges.as_array(), "density": density, "scale": scale, "s": known, **inner}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """See :class:`Backmapper`."""
@@ -122,13 +130,39 @@ class Morphing(Backmapper):
         try:
             self._ranges = Ranges.from_array(np.asarray(arrays.pop("ranges")))
             density, scale = (float(np.asarray(arrays.pop(k)).ravel()[0]) for k in ("density", "scale"))
+            self._known = tuple(np.asarray(arrays.pop("s")).astype(int).ravel().tolist())
         except (KeyError, ValueError) as error:
             raise InputError("these are no weights of 'morphing'") from error
         self._density = density if np.isfinite(density) else None
+        self._check_known()
         chosen = get_backend(self.settings.generator)
         generator = chosen(self.merged, build_config(chosen.Config, self.settings.settings))
         self._generator = scaled(generator, scale)
         self._generator.load_state({name.removeprefix(GENERATOR): v for name, v in arrays.items()})
+
+    def _trained_for(self) -> tuple[int, ...]:
+        """How many merged beads the generator puts back; one set of weights may serve several numbers."""
+        if self.settings.weights is None:
+            return (self.settings.s,)
+        folder = Path(self.settings.weights)
+        if not folder.is_dir():
+            folder = WEIGHTS / self.settings.generator / self.settings.weights
+        made = read_config(weights_folder(folder))
+        hashes = {made.get("topology"), *made.get("also", ())}
+        graph, short = self.topology.graph, self.settings.short_ends
+        wanted = {
+            s: replace(self.topology, mapping=merge_consecutive(graph, s, short_ends=short, alike=True))
+            for s in range(2, graph.n_atoms + 1)
+        }
+        return tuple(s for s, merged in wanted.items() if topology_hash(merged) in hashes)
+
+    def _check_known(self) -> None:
+        if self.settings.s not in self._known:
+            known = " or ".join(map(str, self._known)) or "another number of"
+            raise InputError(
+                f"the weights of morphing's generator put back {known} merged beads of this chain, not "
+                f"{self.settings.s}; set s to that, or train others"
+            )
 
     def _ready(self) -> tuple[Backmapper, Ranges]:
         if self._generator is None or self._ranges is None:
