@@ -15,7 +15,7 @@ from bmzoo.backends.config import build_config
 from bmzoo.backends.loading import load_backmapper
 from bmzoo.backends.morphing.ranges import Holder, Range, Ranges
 from bmzoo.backends.registry import get_backend
-from bmzoo.backends.scaled import stretched
+from bmzoo.backends.scaled import scaled, stretched
 from bmzoo.backends.voxel_gan.model import VoxelGAN
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame, PairedFrames
@@ -100,6 +100,31 @@ def test_saved_weights_hold_the_generator(tmp_path: Path) -> None:
     folder = save_checkpoint(model, tmp_path / "kg-s3", system="kg")
     (again,) = read_checkpoint(folder).restore(chain()).backmap([source()], seed=3)
     assert again.positions == pytest.approx(drawn.positions, abs=1e-4)
+    with pytest.raises(InputError, match="put back 3 merged beads of this chain, not 2"):
+        load_backmapper("morphing", chain(), weights=folder, settings=["s=2"])
+
+
+def test_one_network_for_several_numbers_of_beads(tmp_path: Path) -> None:
+    """Saved with its scale and with the numbers that it was trained for."""
+    merged = [
+        Topology(chain().graph, merge_consecutive(chain().graph, s, alike=True), None, 300.0) for s in (2, 3)
+    ]
+    torch.manual_seed(0)
+    small = build_config(get_backend("equivariant").Config, SMALL["equivariant"])
+    network = scaled(get_backend("equivariant")(merged[0], small), 0.2)
+    weights = save_checkpoint(network, tmp_path / "g", system="blobs", also=merged[1:])
+    told = ["generator=equivariant", f"weights={weights}"]
+    model = load_backmapper("morphing", chain(), settings=[*told, "s=3"], library=target())
+    other = Topology(chain_graph("PS", ("B",) * N, 7.0), identity_mapping(chain().graph), None, 300.0)
+    folder = save_checkpoint(model, tmp_path / "kg", system="kg", also=[other])
+    for topology, s in ((chain(), 3), (other, 2)):
+        given = source()
+        (drawn,) = load_backmapper("morphing", topology, weights=folder, settings=[f"s={s}"]).backmap(
+            [given], seed=3
+        )
+        assert sizes(drawn, s) == pytest.approx(sizes(given, s), abs=1e-3)
+    with pytest.raises(InputError, match="put back 2 or 3 merged beads"):
+        load_backmapper("morphing", chain(), settings=[*told, "s=4"], library=target())
 
 
 def test_what_is_refused() -> None:
