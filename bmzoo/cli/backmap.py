@@ -38,14 +38,18 @@ def backmap(
         typer.Option(
             "--backend",
             "-b",
-            help="See 'bmzoo backends'. By default that of the weights; without any, fragments where there "
-            "is a library, equivariant where weights are shipped, or geometric.",
+            help="See 'bmzoo backends'. By default that of the weights; without any, morphing for a model of "
+            "beads only, fragments where there is a library, equivariant where weights are shipped, or "
+            "geometric.",
         ),
     ] = None,
     weights: Annotated[str | None, typer.Option("--weights", "-w", help="Tag or folder of weights.")] = None,
     library: Annotated[
         Path | None,
-        typer.Option("--library", help="Atomistic trajectory of your molecule, for 'fragments'."),
+        typer.Option(
+            "--library",
+            help="Atomistic trajectory of your molecule for 'fragments'; the target's beads for 'morphing'.",
+        ),
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="YAML file of backend settings.")] = None,
     settings: Annotated[
