@@ -96,17 +96,22 @@ class ChemicalEmbedding(nn.Module):
         pairs = self.pairs(torch.cat([one + other, one * other, torch.stack(masks, -1).to(h.dtype)], -1))
         usual = 1.3 * chemistry.bonds_apart.to(h.dtype) ** 0.7
         lengths = usual * softplus(self.lengths(pairs).squeeze(-1) + math.log(math.e - 1))
-        around, centre = h[chemistry.centres[:, 1:]], h[chemistry.centres[:, :1]].expand(-1, 4, -1)
-        if chemistry.runs.any():
-            a, b, c, d = around.unbind(1)
-            centre = torch.where(chemistry.runs[:, None, None], torch.stack([b, a + c, b + d, c], 1), centre)
         return Known(
             atoms=h,
             beads=self.beads(chemistry.matrix @ h),
             pairs=torch.cat([pairs, self.near]),
             lengths=torch.cat([lengths, lengths.new_zeros(1)]),
-            corners=self.corners(torch.cat([centre, around], -1)),
+            corners=self.corners(_about(chemistry, h)),
         )
+
+
+def _about(chemistry: Chemistry, h: Tensor) -> Tensor:
+    """``(n_centres, 4, 2 * c)`` what every corner is bonded to among the five, and itself."""
+    centre, around = h[chemistry.centres[:, :1]].expand(-1, 4, -1), h[chemistry.centres[:, 1:]]
+    if chemistry.runs.any():
+        a, b, c, d = around.unbind(1)
+        centre = torch.where(chemistry.runs[:, None, None], torch.stack([b, a + c, b + d, c], 1), centre)
+    return torch.cat([centre, around], -1)
 
 
 def perceptron(inputs: int, outputs: int, hidden: int | None = None) -> nn.Sequential:
