@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -36,9 +36,12 @@ class MolecularGraph:
             centre must have, +1 or -1, 0 where free or unknown; all 0 where not given.
             The hand is the sign of ``(b - a) x (c - a) . (d - a)`` with a < b < c < d the
             neighbours of the centre.
+        mirror: types that are mirror images of one another (``A1: A2``), both ways; of beads, whose
+            hands no stereocentre tells.
 
     Raises:
-        InputError: arrays of different lengths, a bond to an unknown atom or to itself, or twice.
+        InputError: arrays of different lengths, a bond to an unknown atom or to itself, or twice; a type
+            whose mirror image is not its mirror image in turn.
     """
 
     name: str
@@ -50,6 +53,7 @@ class MolecularGraph:
     residue_ids: Ints
     residue_names: tuple[str, ...]
     chirality: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
+    mirror: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for what in ("elements", "names", "types", "residue_names"):
@@ -63,6 +67,13 @@ class MolecularGraph:
                     f"but {len(getattr(self, what))} {what.replace('_', ' ')}; give one for each atom"
                 )
         object.__setattr__(self, "bonds", self._checked_bonds())
+        object.__setattr__(self, "mirror", dict(self.mirror))
+        for one, other in self.mirror.items():
+            if self.mirror.get(other) != one:
+                raise InputError(
+                    f"the molecule {self.name} has {other} as the mirror image of {one}, but not the other "
+                    "way; give both"
+                )
         self._check_chirality()
 
     def _checked_bonds(self) -> Ints:

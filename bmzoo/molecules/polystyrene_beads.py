@@ -7,6 +7,7 @@ other monomer are mirror images, which the types tell.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from bmzoo.molecules.beads import chain_graph, merge_consecutive
@@ -28,7 +29,7 @@ TEMPERATURE = 496.0
 def bead_chain(n_monomers: int = N_MONOMERS) -> MolecularGraph:
     """A chain of A and B beads."""
     types = [TYPES[i % 4] for i in range(2 * n_monomers)]
-    return chain_graph("PSR", types, [MASSES[t[0]] for t in types])
+    return replace(chain_graph("PSR", types, [MASSES[t[0]] for t in types]), mirror=MIRROR)
 
 
 def blob_chain(n_blobs: int = N_MONOMERS // MONOMERS_A_BLOB) -> MolecularGraph:

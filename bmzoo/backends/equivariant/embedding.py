@@ -29,6 +29,7 @@ class Chemistry(NamedTuple):
     centres: Tensor
     hands: Tensor
     flat: Tensor
+    runs: Tensor
     relations: Tensor
     matrix: Tensor
     free: Tensor
@@ -41,8 +42,10 @@ class Chemistry(NamedTuple):
         features, hands, flat, relations, mapping, free = (
             torch.as_tensor(x, dtype=torch.float32) for x in floats
         )
-        paths, apart, centres = map(torch.as_tensor, (tables.paths, tables.bonds_apart, tables.centres))
-        return Chemistry(features, paths, apart, centres, hands, flat, relations, mapping, free)
+        paths, apart, centres, runs = map(
+            torch.as_tensor, (tables.paths, tables.bonds_apart, tables.centres, tables.runs)
+        )
+        return Chemistry(features, paths, apart, centres, hands, flat, runs, relations, mapping, free)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Chemistry:
         """On a device, numbers in a precision."""
@@ -57,7 +60,8 @@ class Known(NamedTuple):
         beads: ``(n_beads, CHEMISTRY)``, from the atoms that a bead is made of.
         pairs: ``(n_paths + 1, CHEMISTRY)`` of every path; the last row is any pair that is only near.
         lengths: ``(n_paths + 1,)`` the pair's own distance, to which deviations are compared, 0.1 nm.
-        corners: ``(n_centres, 4, CHEMISTRY)`` of a centre and the four atoms that are about it.
+        corners: ``(n_centres, 4, CHEMISTRY)`` of a centre and the four atoms that are about it; of a run
+            of beads, of a bead and those of the run that it is bonded to.
     """
 
     atoms: Tensor
@@ -92,14 +96,22 @@ class ChemicalEmbedding(nn.Module):
         pairs = self.pairs(torch.cat([one + other, one * other, torch.stack(masks, -1).to(h.dtype)], -1))
         usual = 1.3 * chemistry.bonds_apart.to(h.dtype) ** 0.7
         lengths = usual * softplus(self.lengths(pairs).squeeze(-1) + math.log(math.e - 1))
-        centre, around = chemistry.centres[:, :1], chemistry.centres[:, 1:]
         return Known(
             atoms=h,
             beads=self.beads(chemistry.matrix @ h),
             pairs=torch.cat([pairs, self.near]),
             lengths=torch.cat([lengths, lengths.new_zeros(1)]),
-            corners=self.corners(torch.cat([h[centre].expand(-1, 4, -1), h[around]], -1)),
+            corners=self.corners(_about(chemistry, h)),
         )
+
+
+def _about(chemistry: Chemistry, h: Tensor) -> Tensor:
+    """``(n_centres, 4, 2 * c)`` what every corner is bonded to among the five, and itself."""
+    centre, around = h[chemistry.centres[:, :1]].expand(-1, 4, -1), h[chemistry.centres[:, 1:]]
+    if chemistry.runs.any():
+        a, b, c, d = around.unbind(1)
+        centre = torch.where(chemistry.runs[:, None, None], torch.stack([b, a + c, b + d, c], 1), centre)
+    return torch.cat([centre, around], -1)
 
 
 def perceptron(inputs: int, outputs: int, hidden: int | None = None) -> nn.Sequential:

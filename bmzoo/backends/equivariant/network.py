@@ -45,6 +45,7 @@ class VelocityNetwork(nn.Module):
     each of them; times the hand that the centre must have it is a vector, and where no hand is known it
     is zero. So mirror images differ just where hands do, and nothing depends on how atoms are numbered.
     For an atom with three neighbours the hand is the volume of the four itself: how far it is from flat.
+    Four consecutive beads whose types tell them from their mirror image enter like a centre's neighbours.
     """
 
     centres: Tensor

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from bmzoo.backends.inputs import bead_bonds
 from bmzoo.molecules import topological
+from bmzoo.molecules.beads import BEAD
+from bmzoo.molecules.graph import MolecularGraph
+from bmzoo.molecules.tabulated import classify, kind_of
 from bmzoo.molecules.topology import Topology
 
 Ints = NDArray[np.int64]
@@ -32,12 +35,15 @@ class Tables:
 
     Attributes:
         topology: the molecule.
-        features: ``(n_atoms, N_FEATURES)`` element, number of neighbours, rings, share in beads.
+        features: ``(n_atoms, N_FEATURES)`` element, number of neighbours, rings, share in beads; of particles
+            that are beads, their kind in the columns of elements.
         paths: ``(2, n_paths)`` sender and receiver, one to three bonds apart, sorted by receiver.
         bonds_apart: ``(n_paths,)`` 1 to 3.
         centres: ``(n_centres, 5)`` atoms with four neighbours, and these, ascending; and atoms with
-            three, themselves, and these.
+            three, themselves, and these; and runs of four bonded beads that differ from their mirror
+            image, their second one, and these. Runs prefer a hand; none need have it.
         hands: ``(n_centres,)`` their hand, +1 or -1, as ``MolecularGraph.chirality`` counts it; 0: free.
+            Of runs, whether they are read as the others of their class or as the mirror image.
         given: ``(n_centres,)`` whether the graph says the hand, not the labels of like atoms.
         anchors: ``(n_atoms, n_beads)`` rows that sum to one: the point about which an atom is looked for.
         relations: ``(n_atoms, n_beads, N_RELATIONS)`` how an atom and a bead of its molecule belong
@@ -105,6 +111,11 @@ class Tables:
         """``(n_centres,)`` whether a centre has three neighbours."""
         return self.centres[:, 0] == self.centres[:, 1]
 
+    @cached_property
+    def runs(self) -> NDArray[np.bool_]:
+        """``(n_centres,)`` whether it is no centre but a run of four beads."""
+        return self.centres[:, 0] == self.centres[:, 2]
+
 
 def make_tables(topology: Topology) -> Tables:
     """The tables of a molecule; hydrogens of a group that the graph leaves free get some hand."""
@@ -142,8 +153,11 @@ def _features(topology: Topology, matrix: Floats) -> NDArray[np.float32]:
         if all(graph.degrees[a] <= 3 for a in atoms):  # flat, as far as bonds alone can tell
             in_ring[atoms, 2] = 1
     own = matrix[topology.mapping.owners, np.arange(graph.n_atoms)]
+    elements = np.eye(len(ELEMENTS) + 1)[kind]
+    kinds = _kinds_of_beads(graph)
+    elements[kinds > 0, kinds[kinds > 0] - 1] = 1
     columns = [
-        np.eye(len(ELEMENTS) + 1)[kind],
+        elements,
         np.eye(DEGREES)[np.minimum(graph.degrees, DEGREES - 1)],
         np.stack([graph.is_hydrogen, hydrogens / 3, graph.in_ring], axis=1),
         in_ring,
@@ -152,11 +166,27 @@ def _features(topology: Topology, matrix: Floats) -> NDArray[np.float32]:
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 
+def _kinds_of_beads(graph: MolecularGraph) -> Ints:
+    """``(n_atoms,)`` kinds of particles that are beads, counted from 0 by mass and, where that is the same,
+    by name; a type and its mirror image are one kind. Those after the last column are alike; atoms are 0.
+    """
+    names = [kind_of(t, graph.mirror) for t in graph.types]
+    beads = [k for k, element in enumerate(graph.elements) if element == BEAD]
+    masses: dict[str, float] = {}
+    for k in beads:
+        masses.setdefault(names[k], round(float(graph.masses[k]), 3))
+    number = {name: k for k, name in enumerate(sorted(masses, key=lambda name: (masses[name], name)))}
+    found = np.zeros(graph.n_atoms, dtype=np.int64)
+    found[beads] = [min(number[names[k]], len(ELEMENTS)) for k in beads]
+    return found
+
+
 def _centres(topology: Topology) -> tuple[Ints, Floats, NDArray[np.bool_]]:
     """Stereocentres have the graph's hand, other atoms with four neighbours that of their labels.
 
     Where two neighbours are hydrogens the labels are free, and any hand will do until data say
-    which one they use. Atoms with three neighbours have none.
+    which one they use. Atoms with three neighbours have none. Runs of four beads have the sign of
+    their class, where that is not the class of their mirror image.
     """
     graph = topology.graph
     known = {int(row[0]): float(hand) for row, hand in zip(graph.stereocentres, graph.chirality, strict=True)}
@@ -168,6 +198,13 @@ def _centres(topology: Topology) -> tuple[Ints, Floats, NDArray[np.bool_]]:
         several = len(near) == 4 and sum(bool(graph.is_hydrogen[n]) for n in near) > 1
         hands.append(known.get(atom) or (1.0 if several else 0.0))
         given.append(len(near) == 3 or known.get(atom, 0.0) != 0.0)
+    for run in graph.dihedrals.tolist() if graph.mirror else []:
+        types = [graph.types[k] for k in run]
+        image = [graph.mirror.get(t, t) for t in types]
+        if all(graph.elements[k] == BEAD for k in run) and image not in (types, types[::-1]):
+            rows.append([run[1], *run])
+            hands.append(float(classify(types, graph.mirror)[1]))
+            given.append(True)
     return (
         np.array(rows, dtype=np.int64).reshape(-1, 5),
         np.array(hands, dtype=np.float64),
