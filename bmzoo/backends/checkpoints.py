@@ -42,8 +42,13 @@ class Checkpoint:
     def backend(self) -> str:
         return str(self.config["backend"])
 
-    def restore(self, topology: Topology, config: Any = None) -> Backmapper:
+    def restore(self, topology: Topology, config: Any = None, *, kin: Topology | None = None) -> Backmapper:
         """The backmapper as it was saved, for a topology.
+
+        Args:
+            topology: of the molecules to backmap.
+            config: by default the one that was saved.
+            kin: a molecule of the same units; weights made for it are taken over from there.
 
         Raises:
             InputError: if the backend cannot serve this topology.
@@ -55,7 +60,13 @@ class Checkpoint:
         check_chemistry(self, topology, transferable=backend.capabilities.transferable)
         settings = config if config is not None else build_config(backend.Config, self.config["config"])
         backmapper = backend(topology, settings)
-        backmapper.load_state(self.arrays)
+        made_for = self.config.get("topology")
+        if kin is None or made_for == topology_hash(topology) or made_for != topology_hash(kin):
+            backmapper.load_state(self.arrays)
+            return backmapper
+        trained = backend(kin, settings)
+        trained.load_state(self.arrays)
+        backmapper.adopt(trained)
         return backmapper
 
 
