@@ -78,9 +78,9 @@ class Side:
 
     @cached_property
     def result(self) -> Result:
-        """Compared with themselves: only counts and scores that need no reference are read."""
+        """Compared with one of themselves: only counts and scores that need no reference are read."""
         evaluation = Evaluation(self.topology, families=FAMILIES)
-        return evaluation.run(self.atoms, self.atoms, coarse=self.beads, simulated=True)
+        return evaluation.run(self.atoms[:1], self.atoms, coarse=self.beads, simulated=True)
 
     def counts(self, key: str) -> Floats:
         """Histogram of a class of terms."""
@@ -156,7 +156,7 @@ def run(options: argparse.Namespace) -> None:
     n_beads = system.topology.n_beads
     beads = [_first(frame, options.chains * n_beads) for frame in published(options.published)]
     beads = beads[: options.frames]
-    whole = embedded(short, ["test"])
+    whole = embedded(short, ["test"])[:: options.every]
     halves = [
         Side(short.topology, part, list(coarse_grain(part, short.topology.mapping)))
         for part in (whole, whole[::2], whole[1::2])
@@ -167,6 +167,7 @@ def run(options: argparse.Namespace) -> None:
         {"backend": "sps:568K, halves", "refinement": "none", **compare(*halves[1:])},
     ]
     weights = {}
+    options.output.mkdir(parents=True, exist_ok=True)
     for name in options.backends.split(","):
         model = load_backmapper(name, system)
         weights[name] = weights_label(name, None, system)
@@ -206,6 +207,7 @@ def main() -> None:
     parser = new_parser(__doc__, seed=1, threads=1, output=Path("long_chains"))
     parser.add_argument("--published", type=Path, default=SHARED / "fritz" / "cg_AB")
     parser.add_argument("--frames", type=int, default=1, help="(default %(default)s)")
+    parser.add_argument("--every", type=int, default=1, help="so many reference frames: every one, or fewer")
     parser.add_argument("--chains", type=int, default=0, help="only the first so many of every frame")
     parser.add_argument("--backends", default="equivariant,voxel_gan,fragments")
     parser.add_argument("--refine", default="none,thermalise")
