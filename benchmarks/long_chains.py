@@ -9,6 +9,10 @@ bonded terms, and their means with the reference's numbers of terms as weights; 
 and 568 K it is 0.0017. g(r) is between carbons of other chains, or of monomers as far apart along the chain
 as no two of a short one are: mean absolute difference, 100 bins to 1 nm. Floors are between the halves of the
 reference. Writes long_chains.json and the frames into --output.
+
+--hold 100,40,20: raw frames after runs of 0.15 ps, one going on where the other ended, in which springs of
+these frequencies (1/ps) hold the beads, which refinement holds at 400 and then puts back exactly: how far
+they must give way until atoms are at ease.
 """
 
 from __future__ import annotations
@@ -43,10 +47,13 @@ from bmzoo.evaluation.histograms import jsd
 from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame
 from bmzoo.frames.lattice import box_volume
-from bmzoo.frames.periodic import neighbour_pairs
+from bmzoo.frames.periodic import nearest_image_of, neighbour_pairs
 from bmzoo.frames.trajectory import write_frames
 from bmzoo.molecules import polystyrene
 from bmzoo.molecules.topology import Topology
+from bmzoo.simulation.held_beads import HeldBeads
+from bmzoo.simulation.projection import BeadConstraints
+from bmzoo.simulation.refine import FRICTION, STIFF, TIMESTEP
 from bmzoo.systems import load_system
 from bmzoo.target import load_backmapper
 
@@ -66,6 +73,8 @@ VALIDITY = {
 }
 CLASSES = ("angle[C-C-C]", "angle[C-C-C_AR]", "proper[C-C-C-C]")
 """Told on their own: the backbone, and how phenyls stand on it."""
+RELEASED = 150
+"""Steps of a run with softer springs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +158,31 @@ def _mean(found: dict[str, float], sizes: dict[str, float]) -> float:
     return float(np.average([found[key] for key in sizes], weights=list(sizes.values())))
 
 
+def released(
+    topology: Topology, frame: Frame, beads: Frame, frequencies: Sequence[float], seed: int
+) -> list[Frame]:
+    """A raw frame after runs with softer and softer springs on its beads; bonds as long as they are held."""
+    n, field = topology.n_atoms, topology.force_field
+    assert field is not None
+    assert topology.temperature is not None
+    own = topology.mapping.apply(frame.positions).reshape(-1, topology.n_beads, 3)
+    given = np.asarray(beads.positions, dtype=np.float64)
+    near = nearest_image_of(own, given.reshape(own.shape), frame.box)
+    atoms = np.asarray(frame.positions, dtype=np.float64).reshape(-1, n, 3) + (near - own)[:, :1]
+    engine = HeldBeads(topology, len(atoms), frame.box, 1)
+    engine.load(atoms.reshape(-1, 3), frame.box, given, STIFF)
+    engine.minimise(30)
+    constraints = BeadConstraints(topology.mapping, field.masses, field.constraints, field.constraint_r0)
+    rng, found = np.random.default_rng(seed), []
+    for frequency in frequencies:
+        engine.hold(frequency)
+        engine.langevin(RELEASED, TIMESTEP, topology.temperature, FRICTION, rng)
+        x = engine.positions().reshape(atoms.shape)
+        x = constraints(x, topology.mapping.apply(x.reshape(-1, 3)).reshape(own.shape))
+        found.append(frame.with_positions(x.reshape(-1, 3)))
+    return found
+
+
 def run(options: argparse.Namespace) -> None:
     """Every backend, raw and refined, as it is done."""
     threads = set_threads(options.threads)
@@ -183,6 +217,15 @@ def run(options: argparse.Namespace) -> None:
             rows.append({"backend": name, "refinement": how, **row, "CPU s/frame": cpu})
             _print(rows[-1:])
             print(*notes, sep="\n", flush=True)
+        frequencies = [float(f) for f in options.hold.split(",") if f]
+        eased = [
+            released(system.topology, a, b, frequencies, options.seed)
+            for a, b in zip(raw, beads, strict=True)
+        ]
+        for frequency, *atoms in zip(frequencies, *eased, strict=True):
+            row = compare(Side(system.topology, atoms, beads), reference)
+            rows.append({"backend": name, "refinement": f"held at {frequency:g} 1/ps", **row})
+            _print(rows[-1:])
     size = f"{len(beads)} frames of {len(beads[0]) // n_beads} chains"
     found = {**provenance(seed=options.seed, threads=threads, weights=joined(weights)), "rows": rows}
     write_json(options.output / "long_chains.json", {**found, "beads": size})
@@ -211,6 +254,7 @@ def main() -> None:
     parser.add_argument("--chains", type=int, default=0, help="only the first so many of every frame")
     parser.add_argument("--backends", default="equivariant,voxel_gan,fragments")
     parser.add_argument("--refine", default="none,thermalise")
+    parser.add_argument("--hold", default="", help="frequencies of springs on beads, see above")
     with refusals():
         run(parser.parse_args())
 
