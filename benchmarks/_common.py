@@ -88,7 +88,7 @@ def weights_label(backend: str, weights: str | Path | None, system: Any) -> str:
 
     folder = Path(weights) if weights is not None else None
     if folder is None:
-        folder = weights_matching(backend, system.topology, system.name, system.state)
+        folder = weights_matching(backend, system.topology, system.name, system.state, kin=system.kin)
     elif not folder.is_dir():
         folder = WEIGHTS / backend / str(weights)
     if folder is None:

@@ -95,7 +95,9 @@ def default_backend(
         return "morphing"
     if library is not None or (target.system is not None and library_system(target.system) is not None):
         return "fragments"
-    return "geometric" if weights_matching("equivariant", target.topology) is None else "equivariant"
+    kin = target.system.kin if target.system else None
+    found = weights_matching("equivariant", target.topology, kin=kin)
+    return "geometric" if found is None else "equivariant"
 
 
 def load_backmapper(
@@ -135,12 +137,16 @@ def load_backmapper(
     if topology is None:
         raise InputError("load_backmapper needs a system or a topology")
     frames = read_frames(library) if library is not None else None
+    kin = system.kin if system is not None else None
+    library_of = None
     if frames is None and system is not None:
         source = library_system(system)
         frames = source.reference.frames("train") if source and source.reference else None
+        library_of = kin if source is not None and source.kin is None else None
     found: Iterator[PairedFrames] | None = None
     if frames is not None:
-        found = pairs(whole_molecules(frames, topology, beads=False), topology.mapping)
+        molecule = library_of or topology
+        found = pairs(whole_molecules(frames, molecule, beads=False), molecule.mapping)
     model = load(
         name,
         topology,
@@ -148,8 +154,10 @@ def load_backmapper(
         config=config,
         settings=settings,
         library=found,
+        library_of=library_of,
         system=system.name if system else None,
         state=system.state if system else None,
+        kin=kin,
     )
     model.to(resolve_device(device, model))
     return model
@@ -190,7 +198,8 @@ def library_system(system: System) -> System | None:
     """Whose embedded training frames a backend without weights learns from.
 
     The system itself; or its default state, where its own frames have no ``train`` split (crystals
-    are backmapped with what was learned in the melt; imported frames are for testing only).
+    and long chains are backmapped with what was learned in the melt of short ones; imported frames are
+    for testing only).
     """
     for candidate in (system, load_system(f"{system.name}:{system.state}"), load_system(system.name)):
         same = candidate.topology.n_atoms == system.topology.n_atoms  # a state may be coarse-grained

@@ -59,7 +59,11 @@ class Backmapper(ABC):
         raise NotImplementedError(f"backend '{self.name}' has no networks")
 
     def adopt(self, other: Backmapper) -> None:
-        """Shares the networks of another instance, made for another molecule; ``transferable`` backends."""
+        """Shares what another instance, made for another molecule, has learned; ``transferable`` backends.
+
+        Raises:
+            InputError: it does not serve this molecule.
+        """
         raise NotImplementedError(f"backend '{self.name}' cannot share networks between molecules")
 
     def training_batches(self, pairs: Iterable[PairedFrames], *, seed: int) -> Callable[[int], Any]:

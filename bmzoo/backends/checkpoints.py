@@ -43,8 +43,13 @@ class Checkpoint:
     def backend(self) -> str:
         return str(self.config["backend"])
 
-    def restore(self, topology: Topology, config: Any = None) -> Backmapper:
+    def restore(self, topology: Topology, config: Any = None, *, kin: Topology | None = None) -> Backmapper:
         """The backmapper as it was saved, for a topology.
+
+        Args:
+            topology: of the molecules to backmap.
+            config: by default the one that was saved.
+            kin: a molecule of the same units; weights made for it are taken over from there.
 
         Raises:
             InputError: if the backend cannot serve this topology.
@@ -55,8 +60,15 @@ class Checkpoint:
         backend = get_backend(self.backend)
         check_chemistry(self, topology, transferable=backend.capabilities.transferable)
         settings = config if config is not None else build_config(backend.Config, self.config["config"])
-        backmapper = scaled(backend(topology, settings), float(self.config.get("scale", 1.0)))
-        backmapper.load_state(self.arrays)
+        scale = float(self.config.get("scale", 1.0))
+        backmapper = scaled(backend(topology, settings), scale)
+        made_for = self.config.get("topology")
+        if kin is None or made_for == topology_hash(topology) or made_for != topology_hash(kin):
+            backmapper.load_state(self.arrays)
+            return backmapper
+        trained = scaled(backend(kin, settings), scale)
+        trained.load_state(self.arrays)
+        backmapper.adopt(trained)
         return backmapper
 
 

@@ -36,8 +36,10 @@ def load_backmapper(
     config: BaseModel | Mapping[str, Any] | str | Path | None = None,
     settings: Iterable[str] = (),
     library: Iterable[PairedFrames] | None = None,
+    library_of: Topology | None = None,
     system: str | None = None,
     state: str | None = None,
+    kin: Topology | None = None,
     seed: int = 0,
 ) -> Backmapper:
     """A backmapper that is ready to use.
@@ -50,7 +52,9 @@ def load_backmapper(
         config: YAML file, mapping or model; by default the checkpoint's own, or the defaults.
         settings: ``key=value`` changes on top.
         library: reference pairs, for backends that look things up; not read where weights are given.
+        library_of: their molecule, where it is another one, of the same units.
         system, state: of the zoo; where several shipped weights fit, the ones made for it come first.
+        kin: a molecule of the same units, whose weights serve where there are none of this one.
         seed: for fitting.
 
     Raises:
@@ -60,21 +64,39 @@ def load_backmapper(
     settings = list(settings)
     if JOIN in name:
         return _load_steps(
-            name, topology, weights, config, settings, library, system=system, state=state, seed=seed
+            name,
+            topology,
+            weights,
+            config,
+            settings,
+            library,
+            library_of=library_of,
+            system=system,
+            state=state,
+            kin=kin,
+            seed=seed,
         )
     backend = get_backend(name)
+    if not backend.capabilities.transferable:
+        library, kin = None if library_of is not None else library, None
     fitting = backend.capabilities.fitting
     if fitting == "none":
         if weights is not None:
             raise InputError(f"backend '{name}' has no weights; leave '{weights}' out")
         return backend(topology, build_config(backend.Config, config, settings))
     if weights is None and fitting == "library" and library is not None:
-        backmapper = backend(topology, build_config(backend.Config, config, settings))
-        backmapper.fit(library, seed=seed)
+        chosen = build_config(backend.Config, config, settings)
+        backmapper = backend(topology, chosen)
+        if library_of is None:
+            backmapper.fit(library, seed=seed)
+        else:
+            fitted = backend(library_of, chosen)
+            fitted.fit(library, seed=seed)
+            backmapper.adopt(fitted)
         return backmapper
-    checkpoint = _find(name, topology, weights, fitting, system, state)
+    checkpoint = _find(name, topology, weights, fitting, system, state, kin)
     base = config if config is not None else checkpoint.config["config"]
-    return checkpoint.restore(topology, build_config(backend.Config, base, settings))
+    return checkpoint.restore(topology, build_config(backend.Config, base, settings), kin=kin)
 
 
 def _load_steps(
@@ -85,8 +107,10 @@ def _load_steps(
     settings: Sequence[str],
     library: Iterable[PairedFrames] | None,
     *,
+    library_of: Topology | None,
     system: str | None,
     state: str | None,
+    kin: Topology | None,
     seed: int,
 ) -> Backmapper:
     """The first step by its own settings, with shipped weights or the beads of the library, the second as if
@@ -102,7 +126,13 @@ def _load_steps(
     beads = None if pairs is None else bead_pairs(pairs)
     return Composed(
         load_backmapper(
-            first, bead_topology(topology), weights=found, settings=own, library=beads, seed=seed
+            first,
+            bead_topology(topology),
+            weights=found,
+            settings=own,
+            library=beads,
+            library_of=None if library_of is None else bead_topology(library_of),
+            seed=seed,
         ),
         load_backmapper(
             second,
@@ -111,25 +141,32 @@ def _load_steps(
             config=config,
             settings=rest,
             library=pairs,
+            library_of=library_of,
             system=system,
             state=state,
+            kin=kin,
             seed=seed,
         ),
     )
 
 
 def weights_matching(
-    backend: str, topology: Topology, system: str | None = None, state: str | None = None
+    backend: str,
+    topology: Topology,
+    system: str | None = None,
+    state: str | None = None,
+    *,
+    kin: Topology | None = None,
 ) -> Path | None:
     """The shipped checkpoint that was made for this molecule and mapping, ``None`` without one.
 
     Of several, the one of the same system and state is preferred, then of the same system, then the one
-    that was made for the fewest systems.
+    that was made for the fewest systems. Where there is none, one that was made for ``kin``.
     """
     wanted = topology_hash(topology)
     fitting = [(f, c) for f, c in shipped(backend) if wanted in (c.get("topology"), *c.get("also", ()))]
     if not fitting:
-        return None
+        return None if kin is None else weights_matching(backend, kin, system, state)
 
     def rank(item: tuple[Path, dict[str, Any]]) -> tuple[bool, bool, int]:
         systems = _joined(item[1], "system")
@@ -162,9 +199,10 @@ def _find(
     fitting: str,
     system: str | None,
     state: str | None,
+    kin: Topology | None,
 ) -> Checkpoint:
     if weights is None:
-        folder = weights_matching(name, topology, system, state)
+        folder = weights_matching(name, topology, system, state, kin=kin)
         if folder is None:
             raise InputError(_nothing_fits(name, topology, fitting))
         return read_checkpoint(folder)

@@ -129,7 +129,8 @@ def _load(job: Job, test_set: TestSet, settings: Settings) -> tuple[Backmapper, 
         pass
     weights = settings.weights
     if weights is None and model.capabilities.fitting == "gradient":
-        found = weights_matching(job.backend, job.system.topology, job.system.name, job.system.state)
+        system = job.system
+        found = weights_matching(job.backend, system.topology, system.name, system.state, kin=system.kin)
         weights = found.name if found else None
     if weights is None and model.capabilities.fitting == "library":
         source = library_system(job.system)

@@ -34,7 +34,8 @@ def draw_chain(
     Raises:
         InputError: if no conformer without overlaps was found.
     """
-    n_torsions = len(ps.backbone()) - 3
+    n_monomers = ps.count_monomers(graph.n_atoms)
+    n_torsions = 2 * n_monomers - 3
     torsions = np.array([_draw_torsion(rng, trans_fraction) for _ in range(n_torsions)])
     far = np.asarray(shortest_path(_adjacency(graph), unweighted=True)) > 3
     for _ in range(attempts):
@@ -42,7 +43,7 @@ def draw_chain(
         clash = _first_clash(chain, far)
         if clash is None:
             return chain
-        low, high = (min(atom // ps.MONOMER, ps.N_MONOMERS - 1) for atom in clash)
+        low, high = (min(atom // ps.MONOMER, n_monomers - 1) for atom in clash)
         first, last = max(2 * low - 2, 0), min(2 * high + 1, n_torsions)
         torsions[rng.integers(first, max(last, first + 1))] = _draw_torsion(rng, trans_fraction)
     raise InputError(
@@ -58,7 +59,7 @@ def chain_from_torsions(
 
     ``end`` is the torsion of the last phenyl; drawn where ``None``.
     """
-    chain = ps.backbone()
+    chain = ps.backbone(ps.count_monomers(graph.n_atoms))
     xyz = np.zeros((graph.n_atoms, 3))
     xyz[chain[1]] = [CC, 0.0, 0.0]
     xyz[chain[2]] = xyz[chain[1]] - CC * np.array([np.cos(BACKBONE_ANGLE), np.sin(BACKBONE_ANGLE), 0])
@@ -107,8 +108,9 @@ def _fill_phenyl(xyz: Floats, centre: int, direction: Floats, in_plane: Floats) 
 
 def _fill_ends(xyz: Floats, last: float) -> None:
     """The methyl group at the first carbon, and CH2-phenyl at the last one."""
-    chain = ps.backbone()
-    hydrogens = (ps.FIRST_H, chain[0] + 1, chain[0] - 1)
+    n_monomers = ps.count_monomers(len(xyz))
+    chain, (first_h, last_h) = ps.backbone(n_monomers), ps.end_hydrogens(n_monomers)
+    hydrogens = (first_h, chain[0] + 1, chain[0] - 1)
     for turn, atom in enumerate(hydrogens):
         xyz[atom] = _place(
             xyz[chain[2]], xyz[chain[1]], xyz[chain[0]], CH, TETRAHEDRAL, np.pi + 2 * np.pi / 3 * turn
@@ -120,7 +122,7 @@ def _fill_ends(xyz: Floats, last: float) -> None:
         for turn in range(3)
     ]
     xyz[end - ps.METHINE + ps.METHINE_H] = xyz[end] + CH * around[1]
-    xyz[ps.LAST_H] = xyz[end] + CH * around[2]
+    xyz[last_h] = xyz[end] + CH * around[2]
     _fill_phenyl(xyz, end, around[0], around[1])
 
 

@@ -44,7 +44,10 @@ def build(
         raise unknown("preset", preset, PRESETS)
     if output.exists():
         raise InputError(f"{output} exists already; choose another --output, or remove it")
-    state = load_system(system).state
+    chosen = load_system(system)
+    if chosen.kin is not None:
+        raise InputError(f"there is no recipe for {system}: it takes weights and library of '{name}'")
+    state = chosen.state
     if name == "blobs":
         from bmzoo.systems import blobs
 

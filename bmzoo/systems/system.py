@@ -44,6 +44,8 @@ class System:
         landscape: free-energy surface of the evaluation, if the system has one.
         periodic: whether frames carry a box.
         benchmark_frames: test frames of the default benchmark; a few minutes on two cores.
+        kin: a molecule of the same units, that of the default state: its weights and its training frames
+            serve this one, which has none of its own.
     """
 
     name: str
@@ -54,6 +56,7 @@ class System:
     reference: Reference | None = None
     landscape: Landscape | None = None
     benchmark_frames: int = 10
+    kin: Topology | None = None
     notes: MappingType[str, str] = field(default_factory=dict)
 
 

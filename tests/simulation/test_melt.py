@@ -239,7 +239,7 @@ def test_pierced_rings_are_found_across_the_boundary(chain: np.ndarray, shift: n
     middle = ring.mean(axis=0)
     normal = np.cross(ring[0] - middle, ring[1] - middle)
     normal /= np.linalg.norm(normal)
-    hydrogen, carbon = chain[polystyrene.FIRST_H], chain[polystyrene.METHYLENE]
+    hydrogen, carbon = chain[polystyrene.end_hydrogens()[0]], chain[polystyrene.METHYLENE]
     turn, _ = Rotation.align_vectors([normal], [(carbon - hydrogen) / np.linalg.norm(carbon - hydrogen)])
     second = turn.apply(chain - (hydrogen + carbon) / 2) + middle + shift
     graph = TOPOLOGY.graph

@@ -17,6 +17,8 @@ from bmzoo.molecules.stereo import hands, tacticity
 from bmzoo.systems import load_system, sps
 from bmzoo.systems.system import System
 
+SHORT = ("568K", "453K", "313K")
+"""States with frames; for the others see test_long_chains.py."""
 N_CHAINS = 36
 XTC_ROUNDING = 0.0005
 """nm; both the published atoms and the published beads are rounded to 0.001 nm."""
@@ -117,7 +119,7 @@ def test_mapping_against_published_beads(shared_data: Path, state: str, shift: i
         assert by_bead.max() < XTC_ROUNDING
 
 
-@pytest.mark.parametrize("state", sps.STATES)
+@pytest.mark.parametrize("state", SHORT)
 def test_hands_as_published(shared_data: Path, state: str) -> None:
     graph = sps.load(state).topology.graph
     centres, numbered = polystyrene.numbered_hands()
@@ -127,7 +129,7 @@ def test_hands_as_published(shared_data: Path, state: str) -> None:
         assert np.all(hands(whole, centres) == numbered)
 
 
-@pytest.mark.parametrize("state", sps.STATES)
+@pytest.mark.parametrize("state", SHORT)
 def test_embedded_frames(state: str) -> None:
     system = sps.load(state)
     reference = system.reference

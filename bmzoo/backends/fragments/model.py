@@ -52,6 +52,15 @@ class Fragments(Backmapper):
         molecules = collect(pairs, self.topology, self._settings.max_molecules)
         self._library = build(molecules, self.topology, self.groups, self._settings.max_fragments)
 
+    def adopt(self, other: Backmapper) -> None:
+        """Shares the library of another molecule's instance, such as a shorter chain's.
+
+        Raises:
+            InputError: a fragment that this molecule needs is missing there.
+        """
+        self._library = cast(Fragments, other)._library
+        self._classes()
+
     def backmap(self, frames: Iterable[Frame], *, n_samples: int = 1, seed: int) -> Iterator[Frame]:
         """See :class:`Backmapper`; samples differ in the fragments that are drawn.
 

@@ -17,6 +17,7 @@ from bmzoo.backends.voxel_gan.bonds import BondLengths
 from bmzoo.backends.voxel_gan.config import VoxelGANConfig
 from bmzoo.backends.voxel_gan.data import TrainingSet
 from bmzoo.backends.voxel_gan.energy import AtomEnergy
+from bmzoo.backends.voxel_gan.hands import hands_of_like
 from bmzoo.backends.voxel_gan.network import Critic, Generator
 from bmzoo.backends.voxel_gan.observation import Observer
 from bmzoo.backends.voxel_gan.sampler import Sampler
@@ -73,7 +74,7 @@ class VoxelGAN(Backmapper):
                 part.to(device)
 
     def adopt(self, other: Backmapper) -> None:
-        """Shares the networks of another molecule's instance.
+        """Shares the networks of another molecule's instance, and which hydrogen of a group is which.
 
         Raises:
             InputError: networks of other channels or classes.
@@ -84,7 +85,9 @@ class VoxelGAN(Backmapper):
                 f"{self.topology.graph.name} and {other.topology.graph.name} have other atom classes or bead "
                 "types; name those of both in the settings 'classes' and 'bead_types'"
             )
-        self._networks = cast(VoxelGAN, other)._networks
+        trained = cast(VoxelGAN, other)
+        self._networks = trained._networks
+        self.observer.set_hands(hands_of_like(self.observer, trained.observer))
 
     def training_batches(self, pairs: Iterable[PairedFrames], *, seed: int) -> Callable[[int], Any]:
         found = TrainingSet(self.observer, pairs, seed=seed)
