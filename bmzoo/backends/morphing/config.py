@@ -28,7 +28,7 @@ class MorphingConfig(BaseModel):
         None, description="of the generator, trained on the target's beads; default: shipped ones that fit"
     )
     settings: dict[str, Any] = Field(
-        default_factory=dict, description="the generator's own settings, where they are not its weights'"
+        default_factory=dict, description="the generator's own settings, on top of its weights'"
     )
     sweeps: int = Field(2, ge=1, le=50, description="Gibbs sweeps of scheme B")
     rescale: bool = Field(

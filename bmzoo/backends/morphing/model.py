@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -82,12 +83,13 @@ class Morphing(Backmapper):
         library = None
         if chosen.capabilities.fitting == "library" and self.settings.weights is None:
             library = self._encoded(frames, molecules)
-        config = self.settings.settings or None
+        # on top of its weights' own
+        changes = [f"{key}={json.dumps(value)}" for key, value in self.settings.settings.items()]
         self._generator = load_backmapper(
             self.settings.generator,
             self.merged,
             weights=self.settings.weights,
-            config=config,
+            settings=changes,
             library=library,
             seed=seed,
         )
