@@ -16,7 +16,9 @@ ones; ``short bonds %`` is what lies below that place. Peaks are those of 60 bin
 under a Gaussian of 1.5 bins, that rise four standard errors above the saddle to a higher one. With --map
 local environments are compared, too: SOAP of every bead with all that is around it, and with its own chain
 only; a sketch-map and clusters fitted to the target alone. ``target, scheme ...`` is the target itself,
-merged and put back: what is wrong there is the generator's doing.
+merged and put back: what is wrong there is the generator's doing. ``... ps`` is the simplest thing that
+could work, no morphing: with --relax the rescaled beads run so long with potentials that 'bmzoo data invert'
+made of the target's beads.
 
 ``backmapping``: the same beads (as given, rescaled, morphed) with atoms put back by every backend, raw and
 refined, against the target's held-out frames: what the evaluation says of the carbon chain, packing and
@@ -41,6 +43,7 @@ from _chains import Surface, Yardstick, text
 from _common import provenance, provenance_line, set_threads, table, weights_label, write_json
 from _judges import Atoms, Beads
 from _models import MODELS, Sides, load
+from _relaxed import relaxed
 from _scoring import refined
 from _sources import Made, names
 
@@ -61,6 +64,10 @@ def beads_of_all(sides: Sides, options: argparse.Namespace) -> tuple[dict[str, M
     title = sides.models.title
     made = {} if sides.models.reduced else {title: Made(sides.given)}
     made[f"{title}, rescaled"] = Made(sides.scaled)
+    for length in names(options.relax_ps) if options.relax else ():
+        name = f"{title}, rescaled, {length} ps"
+        made[name] = relaxed(sides.scaled, sides.beads, options.relax, float(length), options.seed)
+        _say(name, made[name])
     controls = {}
     chosen = product(names(options.generators), names(options.schemes), names(options.s))
     for generator, scheme, s in chosen:
@@ -226,6 +233,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--backends", default="fragments", help="that put atoms back, NAME or NAME=WEIGHTS")
     parser.add_argument("--set-fine", action="append", default=[], dest="fine_settings", help="of these")
     parser.add_argument("--refine", default="none,thermalise")
+    parser.add_argument("--relax", type=Path, metavar="MODEL", help="potentials of the target's beads")
+    parser.add_argument("--relax-ps", default="0.5,2", help="ps of the runs with them (default %(default)s)")
     parser.add_argument("--map", action="store_true", help="compare local environments")
     parser.add_argument("--landmarks", type=int, default=100)
     parser.add_argument("--clusters", type=int, help="by default chosen by the silhouette")
