@@ -27,7 +27,7 @@ BOND_OF_ATOMS = 0.14
 BINS, CALM, TAIL, PAD = 60, 1.5, 0.005, 8
 """Of bond lengths whose peaks are looked for: bins, those of the Gaussian over them, the share of the target
 that is left out at either end, and empty bins around."""
-SURE = 4.0
+SURE = 2.5
 """Standard errors by which a peak must rise above what surrounds it."""
 
 
@@ -42,6 +42,7 @@ class Yardstick:
         pairs: how g(r) is taken.
         mirror: types of beads that are mirror images.
         skip_ends: terms nearer to an end than so many bonds are left out.
+        others: frames of the target that only tell which peaks its bond lengths have.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Yardstick:
         *,
         mirror: Mapping[str, str] | None = None,
         skip_ends: int = 0,
+        others: Sequence[Frame] = (),
     ) -> None:
         self.topology, self.graph = topology, topology.graph
         self.mirror, self.skip_ends = mirror or {}, skip_ends
@@ -61,7 +63,7 @@ class Yardstick:
         self._find = NonBonded(topology)
         seen = [_molecules(f, self.graph) for f in frames]
         self.ranges = Ranges.of(seen, [_box(f) for f in frames], topology, 0.0)
-        bonds = list(self.samples["bonds"].values())
+        bonds = list(self.measured([*frames, *others])["bonds"].values())
         self.basins = Basins(bonds[0]) if len(bonds) == 1 else None
 
     def __call__(self, frames: Sequence[Frame]) -> dict[str, Any]:

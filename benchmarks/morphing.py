@@ -11,10 +11,10 @@ scores compare ensembles.
 both samples; g(r) is the mean absolute difference, to 1.5 nm (tcs) or 2 nm (kg), without neighbours up to two
 bonds apart; ``overstretched`` are bonds longer than the target's longest per 1000 bonds, ``too near``
 non-bonded pairs nearer than the target's nearest per 1000 beads. The distribution of bond lengths has a
-``second peak`` where it has a peak on either side of the lowest place between the target's two most prominent
-ones; ``short bonds %`` is what lies below that place. Peaks are those of 60 bins over 99 % of the target,
-under a Gaussian of 1.5 bins, that rise four standard errors above the saddle to a higher one. With --map
-local environments are compared, too: SOAP of every bead with all that is around it, and with its own chain
+``second peak`` where it has a peak on either side of the lowest place between the two most prominent ones of
+all frames of the target; ``short bonds %`` is what lies below that place. Peaks are those of 60 bins over
+99 % of the target, under a Gaussian of 1.5 bins, 2.5 standard errors above the saddle to a higher one. With
+--map local environments are compared, too: SOAP of every bead with all that is around it, and with its own chain
 only; a sketch-map and clusters fitted to the target alone. ``target, scheme ...`` is the target itself,
 merged and put back: what is wrong there is the generator's doing. ``... ps`` is the simplest thing that
 could work, no morphing: with --relax the rescaled beads run so long with potentials that 'bmzoo data invert'
@@ -24,8 +24,8 @@ made of the target's beads.
 refined, against the target's held-out frames: what the evaluation says of the carbon chain, packing and
 overlaps (tcs), or, of beads of the finer model, the same as above (kg). CPU seconds are those of both steps.
 
-Generators and backends are NAME, with the weights that are shipped, or NAME=FOLDER; {s} in the folder of a
-generator becomes s. Writes NAME.json and figures into --output.
+Generators are ``shipped`` (the weights of morphing that come with bmzoo), NAME or NAME=FOLDER, where {s}
+becomes s; backends NAME or NAME=FOLDER. Writes NAME.json and figures into --output.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ from bmzoo.frames.frame import Frame
 
 Row = dict[str, Any]
 PARTS = ("morphing", "backmapping")
+SHIPPED = "shipped"
+"""The weights of morphing that come with bmzoo, and their generator."""
 
 
 def beads_of_all(sides: Sides, options: argparse.Namespace) -> tuple[dict[str, Made], dict[str, Made]]:
@@ -71,23 +73,10 @@ def beads_of_all(sides: Sides, options: argparse.Namespace) -> tuple[dict[str, M
     controls = {}
     chosen = product(names(options.generators), names(options.schemes), names(options.s))
     for generator, scheme, s in chosen:
-        generator, _, weights = generator.partition("=")
-        if scheme == "B" and get_backend(generator).redraw is Backmapper.redraw:
-            continue  # draws all at once
-        settings = [f"s={s}", f"scheme={scheme}", f"generator={generator}"]
-        if generator == "fragments":
-            settings.append(f"settings.width={sides.models.widths[0]}")
-        if weights:
-            settings.append(f"weights={weights.replace('{s}', s)}")
-        library = pairs(sides.beads_of_library, sides.beads.mapping)
-        model = load_backmapper(
-            "morphing",
-            sides.beads,
-            settings=[*settings, *options.settings],
-            library=library,
-            seed=options.seed,
-        )
-        name = f"{generator}, scheme {scheme}, s={s}"
+        model = _morphing(sides, generator, scheme, s, options)
+        if model is None:
+            continue
+        name = f"{generator.partition('=')[0]}, scheme {scheme}, s={s}"
         made[name] = _timed(model, sides.given, options.seed)
         _say(name, made[name])
         if "morphing" in options.parts:
@@ -96,10 +85,33 @@ def beads_of_all(sides: Sides, options: argparse.Namespace) -> tuple[dict[str, M
     return made, controls
 
 
+def _morphing(
+    sides: Sides, generator: str, scheme: str, s: str, options: argparse.Namespace
+) -> Backmapper | None:
+    """Morphing with a generator; nothing where it draws all beads at once and cannot do scheme B."""
+    settings = [f"s={s}", f"scheme={scheme}"]
+    if generator == SHIPPED:
+        if scheme == "B":
+            return None
+        return load_backmapper("morphing", sides.beads, settings=[*settings, *options.settings])
+    name, _, weights = generator.partition("=")
+    if scheme == "B" and get_backend(name).redraw is Backmapper.redraw:
+        return None
+    settings.append(f"generator={name}")
+    if name == "fragments":
+        settings.append(f"settings.width={sides.models.widths[0]}")
+    if weights:
+        settings.append(f"weights={weights.replace('{s}', s)}")
+    library = pairs(sides.beads_of_library, sides.beads.mapping)
+    settings += options.settings
+    return load_backmapper("morphing", sides.beads, settings=settings, library=library, seed=options.seed)
+
+
 def compare_beads(sides: Sides, made: dict[str, Made], options: argparse.Namespace) -> list[Row]:
     """A row for the target, its floor, and everything made."""
     target = sides.beads_held_out
-    yardstick = Yardstick(target, sides.beads, sides.models.pairs)
+    others = sides.beads_of_library if sides.library is not sides.held_out else ()
+    yardstick = Yardstick(target, sides.beads, sides.models.pairs, others=others)
     surfaces = [Surface.of(target, sides.beads, options, around) for around in (True, False) if options.map]
 
     def row(name: str, source: Made) -> Row:
@@ -228,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, default=12, help="of the top-down model (default %(default)s)")
     parser.add_argument("--s", help="beads merged into one; default: all of the chapter")
     parser.add_argument("--schemes", default="A,B", help="B: generators that draw bead after bead only")
-    parser.add_argument("--generators", default="fragments", help="NAME or NAME=WEIGHTS, several by commas")
+    parser.add_argument("--generators", default="shipped,fragments", help="shipped, NAME or NAME=FOLDER")
     parser.add_argument("--set", action="append", default=[], dest="settings", help="of morphing")
     parser.add_argument("--backends", default="fragments", help="that put atoms back, NAME or NAME=WEIGHTS")
     parser.add_argument("--set-fine", action="append", default=[], dest="fine_settings", help="of these")

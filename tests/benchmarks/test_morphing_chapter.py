@@ -119,6 +119,7 @@ def test_chapter_of_tetracosane(scripts: Any, tmp_path: Path, capsys: pytest.Cap
     pytest.importorskip("openmm")
     data = ["--data", str(liquid(tmp_path / "aa")), "--source", str(martini(tmp_path / "cg"))]
     small = ["--frames", "2", "--s", "2", "--backends", "geometric,fragments", "--refine", "none"]
+    small += ["--generators", "fragments"]
     output = tmp_path / "out"
     scripts("morphing").main(["tcs", *data, *small, "--output", str(output)])
     printed = capsys.readouterr().out
