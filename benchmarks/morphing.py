@@ -13,9 +13,9 @@ bonds apart; ``overstretched`` are bonds longer than the target's longest per 10
 non-bonded pairs nearer than the target's nearest per 1000 beads. The distribution of bond lengths has a
 ``second peak`` where it has a peak on either side of the lowest place between the two most prominent ones of
 all frames of the target; ``short bonds %`` is what lies below that place. Peaks are those of 60 bins over
-99 % of the target, under a Gaussian of 1.5 bins, 2.5 standard errors above the saddle to a higher one. With
---map local environments are compared, too: SOAP of every bead with all that is around it, and with its own chain
-only; a sketch-map and clusters fitted to the target alone. ``target, scheme ...`` is the target itself,
+99 % of the target, under a Gaussian of 1.5 bins, 2.5 standard errors above the saddle to a higher one.
+With --map local environments are compared, too: SOAP of every bead with all that is around it, and with its
+own chain only; a sketch-map and clusters fitted to the target alone. ``target, ...`` is the target itself,
 merged and put back: what is wrong there is the generator's doing. ``... ps`` is the simplest thing that
 could work, no morphing: with --relax the rescaled beads run so long with potentials that 'bmzoo data invert'
 made of the target's beads.
@@ -220,10 +220,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _weights(sides: Sides, options: argparse.Namespace) -> str:
-    """What networks the atoms come from."""
+    """What networks beads and atoms come from."""
+    found = [f"generator {name}" for name in names(options.generators) if name != "fragments"]
     if "backmapping" not in options.parts:
-        return "none"
-    found = []
+        return ", ".join(found) or "none"
     for name in names(options.backends):
         backend, _, folder = name.partition("=")
         found.append(f"{backend} {weights_label(backend, folder or None, sides.target)}")
