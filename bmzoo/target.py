@@ -202,7 +202,8 @@ def library_system(system: System) -> System | None:
     for testing only).
     """
     for candidate in (system, load_system(f"{system.name}:{system.state}"), load_system(system.name)):
-        same = candidate.topology.n_atoms == system.topology.n_atoms  # a state may be coarse-grained
+        # a state may be coarse-grained, and has no use for atoms
+        same = candidate.topology.n_atoms == system.topology.n_atoms or system.kin is not None
         if same and candidate.reference is not None and "train" in candidate.reference.splits:
             return candidate
     return None
