@@ -160,7 +160,8 @@ class Morphing(Backmapper):
 
     def _check_known(self) -> None:
         if self.settings.s not in self._known:
-            known = " or ".join(map(str, self._known)) or "another number of"
+            *others, last = map(str, self._known or ("another number of",))
+            known = f"{', '.join(others)} or {last}" if others else last
             raise InputError(
                 f"the weights of morphing's generator put back {known} merged beads of this chain, not "
                 f"{self.settings.s}; set s to that, or train others"
