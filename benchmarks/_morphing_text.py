@@ -59,13 +59,12 @@ def _chosen(rows: Sequence[Row], first: str, columns: Mapping[str, str]) -> str:
 def _sizes(rows: Sequence[Row]) -> str:
     """Sizes of chains, and by how much they are other than before morphing."""
     before = next((r for r in rows if str(r["chains"]).endswith(RESCALED)), None)
-    target = rows[0]
     header = ["chains", *SIZES.values(), *(f"{key.removesuffix(' nm')} moved, %" for key in MOVED)]
     cells = []
     for r in rows:
-        if r.get("contour nm") is None:
+        if str(r["chains"]).startswith("target,"):
             continue
-        base = target if str(r["chains"]).startswith("target") else before
+        base = None if r["chains"] == "target" else before
         moved = ["" if base is None or base is r else f"{100 * (r[k] / base[k] - 1):+.2f}" for k in MOVED]
         cells.append([str(r["chains"]), *(_short(r[key]) for key in SIZES), *moved])
     return table(header, cells)

@@ -25,7 +25,8 @@ refined, against the target's held-out frames: what the evaluation says of the c
 overlaps (tcs), or, of beads of the finer model, the same as above (kg). CPU seconds are those of both steps.
 
 Generators are ``shipped`` (the weights of morphing that come with bmzoo), NAME or NAME=FOLDER, where {s}
-becomes s; backends NAME or NAME=FOLDER. Writes NAME.json and figures into --output.
+becomes s; backends NAME or NAME=FOLDER. Writes NAME.json (NAME-PART.json
+of one part) and figures into --output.
 """
 
 from __future__ import annotations
@@ -208,7 +209,8 @@ def run(options: argparse.Namespace) -> None:
         print(f"{table(columns, [[text(row.get(key)) for key in columns] for row in rows])}\n")
         found[part] = {"rows": rows, **more}
         if options.output:
-            write_json(options.output / f"{options.models}.json", found)
+            name = options.models if len(parts) > 1 else f"{options.models}-{part}"
+            write_json(options.output / f"{name}.json", found)
 
     if "morphing" in parts:
         report("morphing", compare_beads(sides, {**made, **controls}, options))

@@ -145,6 +145,10 @@ def test_chapter_of_tetracosane(scripts: Any, tmp_path: Path, capsys: pytest.Cap
     best = {r["beads"]: r["scores"]["consistency/cg_rmsd"]["value"] for r in records}
     assert max(best.values()) < 0.01
     assert any("distribution" in note for note in found["backmapping"]["notes"])
+    told = scripts("_morphing_text").morphing_text(found)
+    assert "| end-to-end moved, % |" in told
+    assert f"| {morphed[0]} |" in told
+    assert "| fragments | none |" in told
     for name in ("tcs-beads", "tcs-atoms"):
         assert "<svg" in (output / f"{name}.svg").read_text()
 
