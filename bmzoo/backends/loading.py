@@ -116,11 +116,11 @@ def _load_steps(
     """The first step by its own settings, with shipped weights or the beads of the library, the second as if
     it were alone.
 
-    What the first step is told of its generator makes it learn from the library.
+    What the first step is told of its generator, which weights hold, makes it learn from the library.
     """
     first, second = step_names(name)
     own, rest = settings_of(first, settings)
-    told = any(change.startswith(("generator=", "weights=")) for change in own)
+    told = any(change.startswith(("generator=", "weights=", "settings", "short_ends=")) for change in own)
     found = None if told else weights_matching(first, bead_topology(topology), system, state)
     pairs = None if library is None else list(library)
     beads = None if pairs is None else bead_pairs(pairs)

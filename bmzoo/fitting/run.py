@@ -55,9 +55,9 @@ def train(
     backend, chosen = read_run_config(config, settings)
     material = load_material(chosen)
     folder = Path(output) if output is not None else _default_folder(chosen, material)
+    models = _models(backend, chosen, material, device)  # a refusal leaves no folder
     with open_folder(folder, chosen, resume=resume) as found:
         report(f"{'going on with' if found else 'training in'} {folder}")
-        models = _models(backend, chosen, material, device)
         outcome = _fit(models, chosen, material, folder, report)
         minutes = outcome.seconds / 60
         report(f"{outcome.steps} steps in {minutes:.1f} min; kept those of step {outcome.best_step}")

@@ -102,6 +102,9 @@ def test_saved_weights_hold_the_generator(tmp_path: Path) -> None:
     assert again.positions == pytest.approx(drawn.positions, abs=1e-4)
     with pytest.raises(InputError, match="put back 3 merged beads of this chain, not 2"):
         load_backmapper("morphing", chain(), weights=folder, settings=["s=2"])
+    for change in ("generator=voxel_gan", "weights=elsewhere", "short_ends=true"):
+        with pytest.raises(InputError, match="hold their generator"):
+            load_backmapper("morphing", chain(), weights=folder, settings=[change])
 
 
 def test_one_network_for_several_numbers_of_beads(tmp_path: Path) -> None:

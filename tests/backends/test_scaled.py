@@ -53,6 +53,13 @@ def test_molecules_with_a_force_field_are_refused() -> None:
         Scaled(Equivariant(load_system("adp").topology), 0.5)
 
 
+def test_a_training_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
+    config = {"backend": "equivariant", "system": "adp", "scale": 0.5}
+    with pytest.raises(InputError, match="cannot be scaled"):
+        train(config, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_training_sees_scaled_frames(tmp_path: Path) -> None:
     """Two trainings of one step: at scale 1, and of frames half as large at scale 2."""
     from bmzoo.frames.trajectory import write_frames

@@ -95,7 +95,8 @@ class Morphing(Backmapper):
         )
         self._known = self._trained_for()
         self._check_known()
-        # what is saved with the generator's arrays must say how it was made
+        # what is saved with the generator's arrays says how it was made, and needs no other weights
+        self.settings.weights = None
         self.settings.settings = self._generator.config.model_dump(mode="json")
 
     def backmap(self, frames: Iterable[Frame], *, n_samples: int = 1, seed: int) -> Iterator[Frame]:
@@ -123,21 +124,39 @@ class Morphing(Backmapper):
         density = np.array(np.nan if self._density is None else self._density)
         inner = {GENERATOR + name: value for name, value in generator.state().items()}
         scale = np.array(scale_of(generator))
-        known = np.array(self._known)
-        return {"ranges": ranges.as_array(), "density": density, "scale": scale, "s": known, **inner}
+        known, short = np.array(self._known), np.array(self.settings.short_ends)
+        own = {
+            "ranges": ranges.as_array(),
+            "density": density,
+            "scale": scale,
+            "s": known,
+            "short_ends": short,
+        }
+        return own | inner
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """See :class:`Backmapper`."""
+        """See :class:`Backmapper`.
+
+        Raises:
+            InputError: no weights of morphing, or settings that belong to another generator than theirs.
+        """
         arrays = dict(state)
         try:
             self._ranges = Ranges.from_array(np.asarray(arrays.pop("ranges")))
             density, scale = (float(np.asarray(arrays.pop(k)).ravel()[0]) for k in ("density", "scale"))
             self._known = tuple(np.asarray(arrays.pop("s")).astype(int).ravel().tolist())
+            short_ends = bool(arrays.pop("short_ends", False))
         except (KeyError, ValueError) as error:
             raise InputError("these are no weights of 'morphing'") from error
         self._density = density if np.isfinite(density) else None
         self._check_known()
-        chosen = get_backend(self.settings.generator)
+        chosen, told = get_backend(self.settings.generator), self.settings
+        foreign = set(told.settings) - set(chosen.Config.model_fields)
+        if foreign or told.weights is not None or told.short_ends != short_ends:
+            raise InputError(
+                "these weights of 'morphing' hold their generator: generator, weights and short_ends cannot "
+                "be changed; give frames of the target (--library) for another one"
+            )
         generator = chosen(self.merged, build_config(chosen.Config, self.settings.settings))
         self._generator = scaled(generator, scale)
         self._generator.load_state({name.removeprefix(GENERATOR): v for name, v in arrays.items()})
@@ -164,7 +183,7 @@ class Morphing(Backmapper):
             known = f"{', '.join(others)} or {last}" if others else last
             raise InputError(
                 f"the weights of morphing's generator put back {known} merged beads of this chain, not "
-                f"{self.settings.s}; set s to that, or train others"
+                f"{self.settings.s}; set s to that, or take another generator"
             )
 
     def _ready(self) -> tuple[Backmapper, Ranges]:
