@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bmzoo.benchmark.results import COLUMNS, Results, Row
+from bmzoo.benchmark.results import COLUMNS, Results, Row, off_floor
 
 RATE = 0.05
 """False discovery rate: the expected share of chance findings among the changes called significant."""
@@ -130,9 +130,9 @@ def _changes(key: Key, before: Row, after: Row) -> list[Change]:
 def _verdict(one: dict[str, Any], other: dict[str, Any]) -> str:
     if one["value"] == other["value"]:
         return "same"
-    if one["floor"] is None or other["floor"] is None:
+    far, near = off_floor(one), off_floor(other)
+    if far is None or near is None:
         return "changed"
-    far, near = (abs(score["value"] - score["floor"]) for score in (one, other))
     return "better" if near < far else "worse"
 
 

@@ -66,6 +66,15 @@ class Row:
         return place(self.system, self.state, self.test_set)
 
 
+def off_floor(score: dict[str, Any]) -> float | None:
+    """How far a score of a row is from its floor, on either side: below it is not better than the reference.
+
+    ``None`` where value or floor is missing.
+    """
+    value, floor = score["value"], score["floor"]
+    return None if value is None or floor is None else abs(value - floor)
+
+
 @dataclass
 class Results:
     """Everything that a benchmark found."""
