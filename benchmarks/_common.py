@@ -120,13 +120,18 @@ def provenance(*, seed: int, threads: int, weights: str) -> dict[str, Any]:
     }
 
 
+def hardware(where: dict[str, Any]) -> str:
+    """Processor, cores that could be used, and memory of ``machine``, in words."""
+    count = where["cores"]
+    return f"{where['processor']}, {count} core{'' if count == 1 else 's'}, {where['memory_gb']:.0f} GB"
+
+
 def provenance_line(found: dict[str, Any]) -> str:
     """The same in one line, for below a table."""
     where = found["machine"]
     versions = f"bmzoo {found['bmzoo']}, torch {where['versions']['torch']}"
-    hardware = f"{where['processor']}, {where['cores']} cores, {where['memory_gb']:.0f} GB"
     return (
-        f"{found['created'][:10]}, {hardware}, threads {found['threads']}, "
+        f"{found['created'][:10]}, {hardware(where)}, threads {found['threads']}, "
         f"{versions}, seed {found['seed']}, weights {found['weights']}."
     )
 

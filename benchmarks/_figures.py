@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +113,11 @@ class Panel:
     """Lines of one panel.
 
     Attributes:
-        lines: by name, x, y and the error of y (or ``None``); the name ``reference`` is drawn grey.
+        lines: by name, x, y and the error of y (or ``None``). The first is drawn grey;
+            ``NAME+REFINEMENT`` has the colour of ``NAME``, dashed, or dotted where minimised.
         scale: of the axes, as in ``log-linear``.
         diagonal: whether y = x is drawn: no timescale below the lag time means anything.
+        crosses: places where a line came to a bad end, by its name.
     """
 
     title: str
@@ -123,18 +125,26 @@ class Panel:
     lines: Mapping[str, Sequence[tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]]]
     scale: str = "linear-linear"
     diagonal: bool = False
+    crosses: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
 
 def panels(path: Path, shown: Sequence[Panel], title: str) -> None:
     """Lines with their errors as bands, a panel each."""
     figure, axes, plt = grid(len(shown) + 1, title)
+    colours = (REFERENCE, *COLOURS)
     for axis, panel in zip(axes, shown, strict=False):
-        for name, colour in zip(panel.lines, (REFERENCE, *COLOURS), strict=False):
+        bases = list(dict.fromkeys(name.partition("+")[0] for name in panel.lines))
+        for name in panel.lines:
+            base, _, refinement = name.partition("+")
+            colour = colours[bases.index(base) % len(colours)]
+            dashes = {"": "-", "minimise": ":"}.get(refinement, "--")
             for x, y, error in panel.lines[name]:
-                axis.plot(x, y, color=colour, label=name)
+                axis.plot(x, y, dashes, color=colour, label=name)
                 if error is not None:
                     low, high = np.maximum(y - error, 1e-3 * np.abs(y)), y + error
                     axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+            for x, y in panel.crosses.get(name, ()):
+                axis.plot(x, y, "x", color=colour, markersize=5)
         for axis_name, scale in zip("xy", panel.scale.split("-"), strict=True):
             axis.set(**{f"{axis_name}scale": scale})
         if panel.diagonal:

@@ -49,7 +49,7 @@ from bmzoo.systems import load_system
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-BACKENDS = {"sps": "fragments,voxel_gan,equivariant", "": "geometric,fragments,voxel_gan"}
+BACKENDS = "geometric,fragments,voxel_gan,equivariant"
 GRID = 25
 OUTSIDE = 0.005
 """Share of the reference beyond either side of the grid before it is widened by ``MARGIN`` of its width: few
@@ -183,9 +183,8 @@ def load(name: str, options: argparse.Namespace) -> TestSet:
 
 
 def make_all(tests: TestSet, options: argparse.Namespace) -> dict[str, Made]:
-    backends = options.backends or BACKENDS.get(tests.system.name, BACKENDS[""])
     made = published(tests)
-    for name in names(backends):
+    for name in names(options.backends):
         made[name] = make_frames(name, tests, seed=options.seed, threads=options.threads)
         print(
             f"{tests.system.name}: {name}, {made[name].cpu_seconds:.3g} CPU s a frame",
@@ -253,6 +252,12 @@ def tables(found: Sequence[dict[str, Any]]) -> str:
     return f"{table((*header, *rand), maps)}\n\n{table(second, lines)}"
 
 
+def landscape_text(found: dict[str, Any]) -> str:
+    """Both tables of one system's results and how they were made, for the documentation."""
+    source = found["landscapes"][0]["source"]
+    return f"{tables(found['landscapes'])}\n\n{source}. {provenance_line(found)}"
+
+
 def _label(found: dict[str, Any]) -> str:
     return f"{found['system']} {found['state']}, {found['level']}"
 
@@ -275,7 +280,7 @@ def draw_stress(path: Path, found: Sequence[dict[str, Any]]) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = new_parser(__doc__, seed=0, threads=1, data=SHARED, output=Path("docs/landscapes"))
     parser.add_argument("--systems", default="sps:568K,octane,cumene")
-    parser.add_argument("--backends", help="by default those with weights for the system")
+    parser.add_argument("--backends", default=BACKENDS, help="(default %(default)s)")
     parser.add_argument("--frames", type=int, default=8, help="of each system, 0: all (default %(default)s)")
     parser.add_argument("--landmarks", type=int, default=200)
     parser.add_argument("--clusters", type=int, help="by default chosen by the silhouette")
@@ -285,27 +290,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """All systems; figures and numbers of each are written when it is done, tables printed at the end."""
+    """Of each system figures and numbers are written, and tables printed, when it is done."""
     set_threads(options.threads)
-    found: list[dict[str, Any]] = []
-    origin: dict[str, Any] = {}
-    weights: dict[str, str] = {}
     for name in options.systems.split(","):
         tests = load(name, options)
         made = make_all(tests, options)
         used = {key: m.weights for key, m in made.items() if m.weights}
-        weights |= {f"{name} {key}": label for key, label in used.items()}
         levels = LEVELS.get(tests.system.name, LEVELS[""])
         some = [explore(tests, made, level, options) for level in levels]
         origin = provenance(seed=options.seed, threads=options.threads, weights=joined(used))
         file = f"{tests.system.name}-{tests.system.state}"
         cost = {key: m.cpu_seconds for key, m in made.items()}
-        write_json(options.output / f"{file}.json", {**origin, "cpu_seconds": cost, "landscapes": some})
+        found = {"experiment": "landscapes", **origin, "cpu_seconds": cost, "landscapes": some}
+        write_json(options.output / f"{file}.json", found)
         draw_stress(options.output / f"{file}-stress.svg", some)
-        found += some
-    print(tables(found))
-    print("\n" + "; ".join(dict.fromkeys(f"{_label(f)}: {f['source']}" for f in found)) + ".")
-    print(provenance_line({**origin, "weights": joined(weights)}))
+        print(f"{landscape_text(found)}\n")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python benchmarks/stability.py [--states 568K,313K] [--backends NAME[+REFINEMENT],...] [--steps N]
 
 Each frame of polystyrene is run at constant pressure and temperature by OpenMM: force field of the
-reference, bonds free unless --constraints reference, velocities drawn at the target temperature. Prints a
-table and writes STATE.json and STATE.svg into --output. docs/stability.md says what was found.
+reference, bonds free unless --constraints reference, velocities drawn at the target temperature. Prints
+tables and writes STATE.json and STATE.svg into --output. docs/stability.md says what was found.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from bmzoo.molecules.topology import Topology
 from bmzoo.simulation.stability import ShortRun, Trace, run_briefly
 from bmzoo.systems import load_system
 
-BACKENDS = "geometric+minimise,fragments,voxel_gan,equivariant"
+BACKENDS = "geometric+minimise,geometric+thermalise," + ",".join(
+    f"{name},{name}+thermalise" for name in ("fragments", "voxel_gan", "equivariant")
+)
 CRYSTALS = ("453K", "313K")
 LAST = 0.2
 """Share of the run that the energy at its end is averaged over."""
@@ -70,7 +72,7 @@ def run_state(tests: TestSet, options: argparse.Namespace) -> tuple[list[dict[st
     for name in [REFERENCE, *names(options.backends)]:
         made = make_frames(name, tests, seed=options.seed, threads=options.threads)
         if made.weights:
-            weights[f"{state} {name}"] = made.weights
+            weights[name.partition("+")[0]] = made.weights
         for number, frame in enumerate(made.frames):
             settings = ShortRun(
                 constraints=options.constraints,
@@ -124,21 +126,35 @@ def _cell(value: float | None, digits: int) -> str:
     return f"{value:.1e}" if abs(value) >= 1e5 else f"{value:.{digits}f}"
 
 
+def stability_text(found: dict[str, Any]) -> str:
+    """The table of one state's results, how they were made, for the documentation."""
+    given = found["settings"]
+    count = max(row["frame"] for row in found["rows"]) + 1
+    below = (
+        f"{count} embedded test frames, {given['steps']} steps of {1000 * given['timestep']:g} fs, "
+        f"constraints: {given['constraints']}. {provenance_line(found)}"
+    )
+    return f"{table_of(found['rows'])}\n\n{below}"
+
+
 def draw(path: Path, rows: Sequence[dict[str, Any]], timestep: float) -> None:
-    """Potential energy and temperature against time, up to the report before a blow-up."""
+    """Potential energy and temperature against time, up to the report before a blow-up, which is a cross."""
     shown = []
     for state in dict.fromkeys(r["state"] for r in rows):
         for what, title in (("potential", "E, kJ/mol an atom"), ("temperature", "T, K")):
             lines: dict[str, list[Any]] = {}
+            crosses: dict[str, list[tuple[float, float]]] = {}
             for r in rows:
-                if r["state"] == state:
-                    label = r["name"] if r["blew_up"] is None else f"{r['name']} (blew up)"
+                if r["state"] == state and r["steps"]:
                     end = np.inf if r["blew_up"] is None else r["blew_up"]
-                    sound = [k for k, step in enumerate(r["steps"]) if step < end]
+                    sound = [k for k, step in enumerate(r["steps"]) if step < end] or [0]
                     time_of = 1000 * timestep * np.array([r["steps"][k] for k in sound])
-                    lines.setdefault(label, []).append((time_of, np.array([r[what][k] for k in sound]), None))
-            shown.append(figures.Panel(f"{state[:-1]} K: {title}", "time, fs", lines))
-    figures.panels(path, shown, "Constant pressure, no minimisation, no heat-up")
+                    values = np.array([r[what][k] for k in sound])
+                    lines.setdefault(r["name"], []).append((time_of, values, None))
+                    if r["blew_up"] is not None:
+                        crosses.setdefault(r["name"], []).append((time_of[-1], values[-1]))
+            shown.append(figures.Panel(f"{state[:-1]} K: {title}", "time, fs", lines, crosses=crosses))
+    figures.panels(path, shown, "Constant pressure, no minimisation, no heat-up; x: blew up")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -155,25 +171,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """All states; prints the table, writes figures and numbers."""
+    """Tables of all states are printed, their figures and numbers written."""
     set_threads(options.threads)
     given = {key: getattr(options, key) for key in ("constraints", "steps", "timestep", "threads")}
     settings = asdict(ShortRun(**given))
-    rows: list[dict[str, Any]] = []
-    weights: dict[str, str] = {}
-    made: dict[str, Any] = {}
     for state in options.states.split(","):
         tests = embedded_set(load_system(f"sps:{state}"), options.frames, seed=options.seed)
-        found, used = run_state(tests, options)
-        made = provenance(seed=options.seed, threads=options.threads, weights=joined(used))
-        write_json(options.output / f"{state}.json", {**made, "settings": settings, "rows": found})
-        draw(options.output / f"{state}.svg", found, options.timestep)
-        rows += found
-        weights |= used
-    print(table_of(rows))
-    print(f"\n{options.frames} embedded test frames a state, {options.steps} steps of "
-          f"{1000 * options.timestep:g} fs, constraints {options.constraints}.")  # fmt: skip
-    print(provenance_line({**made, "weights": joined(weights)}))
+        rows, weights = run_state(tests, options)
+        made = provenance(seed=options.seed, threads=options.threads, weights=joined(weights))
+        found = {"experiment": "stability", **made, "settings": settings, "rows": rows}
+        write_json(options.output / f"{state}.json", found)
+        draw(options.output / f"{state}.svg", rows, options.timestep)
+        print(f"{stability_text(found)}\n")
 
 
 if __name__ == "__main__":

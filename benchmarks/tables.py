@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from _choice import choice_text, overview
-from _common import new_parser, refusals, table
+from _common import hardware, new_parser, refusals, table
 from _morphing_text import morphing_text
 from _scoring import experiment_text
 from _temporal_text import temporal_text
 from boltzmann_weights import weights_text
+from landscapes import landscape_text
 from speed import speed_text
+from stability import stability_text
 
 from bmzoo.benchmark.results import Results
 from bmzoo.errors import InputError
@@ -89,12 +91,8 @@ def markdown(path: Path, kind: str = "table", backend: str | None = None) -> str
         found = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{path} holds no results ({error})") from None
-    if found.get("experiment") == "temporal":
-        return temporal_text(found)
-    if found.get("experiment") == "morphing":
-        return morphing_text(found)
     if "experiment" in found:
-        return experiment_text(found)
+        return EXPERIMENT_TEXTS.get(found["experiment"], experiment_text)(found)
     if "schema" in found:
         return benchmark_text(Results.read(path))
     return weights_text(found) if "samples" in found else speed_text(found)
@@ -110,14 +108,19 @@ def overview_text(results: Results) -> str:
     return f"{overview(results)}\n\n{_made(results)}"
 
 
+EXPERIMENT_TEXTS = {
+    "landscapes": landscape_text,
+    "morphing": morphing_text,
+    "stability": stability_text,
+    "temporal": temporal_text,
+}
 BENCHMARK_TEXTS = {"table": benchmark_text, "overview": overview_text, "choice": choice_text}
 
 
 def _made(results: Results) -> str:
     """Date, machine, version and seed."""
-    where = results.machine
-    hardware = f"{where['processor']}, {where['cores']} cores, {where['memory_gb']:.0f} GB"
-    line = f"{results.created[:10]}, {hardware}, bmzoo {results.bmzoo}, seed {results.settings['seed']}."
+    made = f"{results.created[:10]}, {hardware(results.machine)}"
+    line = f"{made}, bmzoo {results.bmzoo}, seed {results.settings['seed']}."
     if clock := results.settings.get("clock"):
         line += f" {clock}; {results.settings['frames']} frames, one sample of each."
     return line
