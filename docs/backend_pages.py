@@ -86,12 +86,22 @@ def _first_sentence(name: str) -> str:
 
 
 def _lowered(card: str) -> str:
-    """A card as part of a page: its headings two levels down, without the link to the page itself."""
-    text = re.sub(r"\[([^]]+)]\([./]+/backends/\w+/card\.md\)", r"\1", card.strip())
-    lines = [f"##{line}" if line.startswith("#") else line for line in text.splitlines()]
-    return "\n".join(lines)
+    """A card as part of a page: its headings two levels down."""
+    return "\n".join(f"##{line}" if line.startswith("#") else line for line in card.strip().splitlines())
 
 
-def _linked(text: str) -> str:
-    """Pages of the documentation that a card names become links with their titles."""
-    return re.sub(r"`docs/(\w+)\.md`", r"[](../\1.md)", text)
+def _linked(card: str) -> str:
+    """Links between files of the repository as links between pages, from ``backends/``."""
+    text = re.sub(r"]\((?:\.\./)+docs/", "](../", card)
+    return re.sub(r"]\([./]+/backends/(\w+)/card\.md\)", r"](\1.md)", text)
+
+
+def linked_page(text: str) -> str:
+    """The same for a page of ``docs/``: cards and their folder are pages of the site."""
+
+    def weights(found: re.Match[str]) -> str:
+        return f"](backends/{found[1]}.md#{found[1]}{found[2].lower()})"
+
+    text = re.sub(r"]\(\.\./bmzoo/weights/(\w+)/([\w-]+)/card\.md\)", weights, text)
+    text = re.sub(r"]\(\.\./bmzoo/backends/(\w+)/card\.md\)", r"](backends/\1.md)", text)
+    return text.replace("](../bmzoo/backends)", "](backends/index.md)")

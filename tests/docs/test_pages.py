@@ -53,7 +53,7 @@ def test_a_page_for_every_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "| `prior` | chain | isotropic, chain |" in text
     assert "> 0, ≤ 2" in text
     assert "### equivariant/sps-568K" in text
-    assert "see [](../equivariant.md)" in text
+    assert "[trajectories](../temporal.md)" in text
     assert "card.md" not in text
     index = (tmp_path / "backends" / "index.md").read_text()
     assert "| [equivariant](equivariant.md) | Carries all atoms at once" in index
