@@ -50,10 +50,17 @@ def test_a_page_for_every_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     pages = importlib.import_module("backend_pages").write_pages(tmp_path / "backends")
     assert {page.stem for page in pages} == set(registry.BUILT_IN)
     text = (tmp_path / "backends" / "equivariant.md").read_text()
-    assert "| `prior` | chain | isotropic, chain |" in text
-    assert "> 0, ≤ 2" in text
+    assert "| `prior` | chain | Gaussian about every atom's beads: " in text
+    assert "; `isotropic`, `chain` |" in text
+    assert "; > 0, ≤ 2 |" in text
     assert "### equivariant/sps-568K" in text
     assert "[trajectories](../temporal.md)" in text
     assert "card.md" not in text
     index = (tmp_path / "backends" / "index.md").read_text()
     assert "| [equivariant](equivariant.md) | Carries all atoms at once" in index
+
+
+@pytest.mark.parametrize("name", registry.BUILT_IN)
+def test_every_setting_says_what_it_is(name: str) -> None:
+    fields = registry.get_backend(name).Config.model_fields
+    assert [key for key, field in fields.items() if not field.description] == []
