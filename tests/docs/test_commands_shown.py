@@ -12,18 +12,22 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 import shown
 import typer
 import yaml
 from typer.main import get_command
 from typer.testing import CliRunner
-from workspaces import FEW, WORKSPACES, shorten
+from workspaces import FEW, WORKSPACES, itp, shorten
 
 from bmzoo.cli.main import app
 from bmzoo.coarse import presets
 from bmzoo.coarse.simulate import SimulationSettings
 from bmzoo.fitting.config import read_run_config
+from bmzoo.molecules.graph import MolecularGraph
+from bmzoo.molecules.mapping import Mapping
+from bmzoo.systems import load_system
 
 LOOKED_UP = ("--help", "-h", "--version")
 
@@ -161,6 +165,27 @@ def test_the_snippet_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monk
     names: dict[str, Any] = {}
     exec(snippet, names)
     assert len(names["universe"].trajectory) == 9
+
+
+def test_mappings_of_the_page_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The styrene dimer, a residue with shared atoms, and the alpha carbons of chignolin."""
+    page, cln = shown.ROOT / "docs" / "mapping-format.md", load_system("cln").topology
+    monkeypatch.chdir(tmp_path)
+    for name, language in (("dimer.yaml", "yaml"), ("gol.map", "ini")):
+        Path(name).write_text(*shown.blocks(page, language))
+    dimer = Mapping.from_map("dimer.yaml", MolecularGraph.from_smiles("CC(c1ccccc1)CCc1ccccc1"))
+    assert dimer.bead_types == ("A", "B", "A", "B")
+    names = ("C1", "O1", "C2", "O2", "C3", "O3")
+    bonds = np.array([[0, 1], [0, 2], [2, 3], [2, 4], [4, 5]])
+    elements, ones = tuple(name[0] for name in names), np.ones(6)
+    glycerol = MolecularGraph("GOL", elements, names, elements, ones, bonds, ones, ("GOL",) * 6)
+    shared = Mapping.from_map("gol.map", glycerol).weights.toarray()[:, 2]
+    assert shared[0] == pytest.approx(3 * shared[1])
+    Path("protein.itp").write_text(itp(cln.graph, terms=False))
+    exec(*shown.blocks(page, "python"), {})
+    found = Mapping.from_map("ca.yaml", cln.graph)
+    assert abs(found.matrix - cln.mapping.matrix).max() == 0
+    np.testing.assert_array_equal(found.owners, cln.mapping.owners)
 
 
 def test_the_example_of_a_training_is_valid(tmp_path: Path) -> None:
