@@ -107,8 +107,8 @@ class Backmapper(ABC):
 
         A CG frame has positions ``(n_molecules * n_beads, 3)`` in nm, its molecules whole; what is yielded
         has ``(n_molecules * n_atoms, 3)``. Beads and atoms are in the topology's order; molecules come out
-        whole and near their beads; box, time, index and name of the CG frame are kept, ``sample`` counts from 0.
-        The same seed gives the same frames whatever the batch size: draw from
+        whole and near their beads; box, time, index and name of the CG frame are kept, ``sample`` counts
+        from 0. The same seed gives the same frames whatever the batch size: draw from
         ``random_stream(seed, frame.index, sample, molecule)``.
         """
 
