@@ -156,6 +156,9 @@ def test_commands_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
                 Path(value).unlink(missing_ok=True)
         done = CliRunner().invoke(app, shortened)
         assert done.exit_code == 0, f"{' '.join(shortened)}\n{done.output}\n{done.exception!r}"
+    if name == "docs/morphing.md":
+        exec(*shown.blocks(shown.ROOT / name, "python"), {})
+        assert Path("kg-weights", "model.safetensors").is_file()
 
 
 def test_the_snippet_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
