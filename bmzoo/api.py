@@ -44,15 +44,24 @@ def backmap(
 
     Args:
         trajectory: path of a trajectory, or an MDAnalysis Universe (or AtomGroup) of beads.
-        system: a system of the zoo; or ``topology`` and ``mapping`` files of your own molecule.
+        system: a system of the zoo, with a state where wanted (``sps:313K``); or
+        topology, mapping: files of your own molecule.
+        structure: a gro or pdb file of the same particles as the trajectory, to check their number against.
         backend: a name; by default :func:`~bmzoo.target.default_backend`'s choice.
-        samples: atomistic frames drawn for each CG frame; they follow one another.
+        weights: folder or tag of a checkpoint; by default the one shipped for the molecule.
+        library: atomistic trajectory of the molecule for ``fragments``, the target's beads for ``morphing``.
+        config: settings of the backend: a dict, a YAML file, or its config object.
+        device: ``cpu``, ``cuda`` or ``auto``.
         refine: ``none``, ``minimise``, ``thermalise`` or ``thermalise:PICOSECONDS``.
+        samples: atomistic frames drawn for each CG frame; they follow one another.
+        seed: the same seed gives the same frames.
+        start, stop, step: which frames, as of a Python slice.
         temperature: kelvin, for thermalising your own molecule.
         cutoff: nm, for refining your own molecule in a box.
 
     Returns:
-        An MDAnalysis Universe with ``n_frames * samples`` frames (angstrom, as MDAnalysis has it).
+        An MDAnalysis Universe with ``n_frames * samples`` frames of ``(n_atoms, 3)`` positions in angstrom
+        (as MDAnalysis has it); times are in ps.
 
     Raises:
         InputError: anything that is wrong with the input, in one sentence.
@@ -100,9 +109,20 @@ def evaluate(
 
     Args:
         generated, reference: trajectories with the same atoms in the topology's order.
+        system: a system of the zoo; or
+        topology, mapping: files of your own molecule.
+        structure: a gro or pdb file of the same atoms, to check their number against.
         coarse: the CG trajectory that the generated frames were made from, by default the
             reference frames coarse-grained.
         simulated: ``coarse`` is a coarse-grained simulation, whose frames pair with no reference frame.
+        temperature: kelvin, of your own molecule.
+        cutoff: nm, of your own force field in a box.
+        seed: of bootstraps and subsamples.
+        start, stop, step: which frames of all trajectories, as of a Python slice.
+        progress: called with the number of frames done.
+
+    Returns:
+        Scores by ``family/observable``, with their floors, standard errors and units.
 
     Raises:
         InputError: files that do not fit one another or the topology.
@@ -135,6 +155,9 @@ def benchmark(settings: Settings | None = None, **changes: Any) -> Path:
     Args:
         settings: everything at once; or the fields of
             :class:`bmzoo.benchmark.plan.Settings` by name.
+
+    Raises:
+        InputError: unknown names, settings that do not fit one another, an output that exists.
     """
     from bmzoo.benchmark.plan import Settings
     from bmzoo.benchmark.run import run

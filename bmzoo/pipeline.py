@@ -51,7 +51,15 @@ def backmap_frames(
     seed: int = 0,
     refine: str = "none",
 ) -> Iterator[Frame]:
-    """Atomistic frames for CG frames as a user has them: wrapped or whole, with a box or without."""
+    """Atomistic frames for CG frames as a user has them: wrapped or whole, with a box or without.
+
+    Args:
+        coarse: frames of ``(n_molecules * n_beads, 3)`` nm in the topology's order.
+        refine: ``none``, ``minimise``, ``thermalise`` or ``thermalise:PICOSECONDS``.
+
+    Raises:
+        InputError: no sample, a refinement that cannot be, frames that do not fit the topology.
+    """
     from bmzoo.simulation.refine import RefineSettings, make_refiner
 
     if samples < 1:
@@ -76,7 +84,11 @@ def sample_paths(output: Path, n_samples: int) -> list[Path]:
 def write_samples(
     frames: Iterable[Frame], output: Path, topology: Topology, n_samples: int
 ) -> Iterator[Frame]:
-    """Writes frames as they pass, sample k to the k-th file; all files appear at the end, or none does."""
+    """Writes frames as they pass, sample k to the k-th file; all files appear at the end, or none does.
+
+    Raises:
+        InputError: no frames, an unknown format, an output that cannot be written.
+    """
     from bmzoo.frames.writers import open_writer
 
     frames = iter(frames)
@@ -97,7 +109,11 @@ def write_samples(
 
 
 def write_beads(beads: Iterable[Frame], output: Path, topology: Topology) -> None:
-    """Writes CG frames with the mapping's bead names."""
+    """Writes CG frames with the mapping's bead names.
+
+    Raises:
+        InputError: no frames, an unknown format, an output that cannot be written.
+    """
     from bmzoo.frames.labels import Labels
     from bmzoo.frames.writers import open_writer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import bmzoo
 from bmzoo.backends import registry
 
 PACKAGE = Path(bmzoo.__file__).parent
+QUOTE = '"'
 INDEX = """# Backends
 
 The methods that come with bmzoo, each with its settings and the weights that are shipped for it. Which one to
@@ -49,20 +51,16 @@ def page(name: str) -> str:
 
 
 def settings(config: type[BaseModel]) -> str:
-    """A table of a config model: name, default, bounds, meaning."""
-    lines = [
-        "`--set NAME=VALUE`, or under `settings` of a training.",
-        "",
-        "| setting | default | allowed | |",
-    ]
-    lines.append("|---|---|---|---|")
-    for name, found in config.model_json_schema()["properties"].items():
-        default = "null" if found.get("default") is None else str(found["default"])
-        meaning = found.get("description", "").replace("|", "\\|")
-        lines.append(f"| `{name}` | {default} | {_allowed(found)} | {meaning} |")
-    if len(lines) == 4:
-        return "None."
-    return "\n".join(lines)
+    """A table of a config model: name, default, meaning and bounds."""
+    rows = [_row(name, found) for name, found in config.model_json_schema()["properties"].items()]
+    header = ["`--set NAME=VALUE`, or under `settings` of a training.", "", "| setting | default | |"]
+    return "\n".join([*header, "|---|---|---|", *rows]) if rows else "None."
+
+
+def _row(name: str, found: dict[str, Any]) -> str:
+    meaning = "; ".join(filter(None, (found.get("description", ""), _allowed(found)))).replace("|", "\\|")
+    default = json.dumps(found["default"]).strip(QUOTE) if "default" in found else ""
+    return f"| `{name}` | {default} | {meaning} |"
 
 
 def _allowed(found: dict[str, Any]) -> str:
@@ -70,10 +68,9 @@ def _allowed(found: dict[str, Any]) -> str:
     if "anyOf" in found:
         return " or ".join(_allowed(part) or part["type"] for part in found["anyOf"])
     if "enum" in found:
-        return ", ".join(map(str, found["enum"]))
+        return ", ".join(f"`{choice}`" for choice in found["enum"])
     signs = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "exclusiveMaximum": "< {}"}
-    bounds = [sign.format(found[key]) for key, sign in signs.items() if key in found]
-    return ", ".join(bounds) or ("true, false" if found.get("type") == "boolean" else "")
+    return ", ".join(sign.format(found[key]) for key, sign in signs.items() if key in found)
 
 
 def _card(name: str) -> str:
@@ -86,12 +83,22 @@ def _first_sentence(name: str) -> str:
 
 
 def _lowered(card: str) -> str:
-    """A card as part of a page: its headings two levels down, without the link to the page itself."""
-    text = re.sub(r"\[([^]]+)]\([./]+/backends/\w+/card\.md\)", r"\1", card.strip())
-    lines = [f"##{line}" if line.startswith("#") else line for line in text.splitlines()]
-    return "\n".join(lines)
+    """A card as part of a page: its headings two levels down."""
+    return "\n".join(f"##{line}" if line.startswith("#") else line for line in card.strip().splitlines())
 
 
-def _linked(text: str) -> str:
-    """Pages of the documentation that a card names become links with their titles."""
-    return re.sub(r"`docs/(\w+)\.md`", r"[](../\1.md)", text)
+def _linked(card: str) -> str:
+    """Links between files of the repository as links between pages, from ``backends/``."""
+    text = re.sub(r"]\((?:\.\./)+docs/", "](../", card)
+    return re.sub(r"]\([./]+/backends/(\w+)/card\.md\)", r"](\1.md)", text)
+
+
+def linked_page(text: str) -> str:
+    """The same for a page of ``docs/``: cards and their folder are pages of the site."""
+
+    def weights(found: re.Match[str]) -> str:
+        return f"](backends/{found[1]}.md#{found[1]}{found[2].lower()})"
+
+    text = re.sub(r"]\(\.\./bmzoo/weights/(\w+)/([\w-]+)/card\.md\)", weights, text)
+    text = re.sub(r"]\(\.\./bmzoo/backends/(\w+)/card\.md\)", r"](backends/\1.md)", text)
+    return text.replace("](../bmzoo/backends)", "](backends/index.md)")

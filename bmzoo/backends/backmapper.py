@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a backend can do; the benchmark and the error messages read it."""
+    """What a backend can do; the benchmark and the error messages read it.
+
+    Attributes:
+        periodic: frames with a box, in which molecules see one another's images.
+        temporal: each frame is drawn given the one before, so that samples are trajectories.
+        generative: several samples of the same beads differ.
+        transferable: one set of weights serves several molecules.
+        equivariant: the same seed gives turned atoms for turned beads.
+        likelihood: the density of a draw can be had.
+    """
 
     periodic: bool = True
     temporal: bool = False
@@ -96,9 +105,10 @@ class Backmapper(ABC):
     def backmap(self, frames: Iterable[Frame], *, n_samples: int = 1, seed: int) -> Iterator[Frame]:
         """Yields ``n_samples`` atomistic frames for each CG frame, frame by frame, sample by sample.
 
-        Beads and atoms are in the topology's order; molecules come out whole and near their
-        beads; box, time, index and name of the CG frame are kept, ``sample`` counts from 0.
-        The same seed gives the same frames whatever the batch size: draw from
+        A CG frame has positions ``(n_molecules * n_beads, 3)`` in nm, its molecules whole; what is yielded
+        has ``(n_molecules * n_atoms, 3)``. Beads and atoms are in the topology's order; molecules come out
+        whole and near their beads; box, time, index and name of the CG frame are kept, ``sample`` counts
+        from 0. The same seed gives the same frames whatever the batch size: draw from
         ``random_stream(seed, frame.index, sample, molecule)``.
         """
 

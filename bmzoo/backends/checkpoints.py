@@ -174,7 +174,11 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """``config.json`` of a checkpoint as it lies on disk, without the arrays."""
+    """``config.json`` of a checkpoint as it lies on disk, without the arrays.
+
+    Raises:
+        InputError: no checkpoint, a damaged one, or one of a newer bmzoo.
+    """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         version, backend = config["format_version"], config["backend"]

@@ -21,7 +21,8 @@ MappingOption = Annotated[
     Path | None, typer.Option("--mapping", help="Your mapping: bmzoo YAML, Backward .map or deepBM .map.")
 ]
 StructureOption = Annotated[
-    Path | None, typer.Option("--structure", help="gro or pdb with the names, for trajectories without.")
+    Path | None,
+    typer.Option("--structure", help="gro or pdb of the same particles, to compare their number with."),
 ]
 TemperatureOption = Annotated[
     float | None, typer.Option("--temperature", min=1.0, help="Kelvin, for --refine thermalise.")

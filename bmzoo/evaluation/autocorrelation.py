@@ -104,7 +104,7 @@ def correlate(angles: Floats, lags: Ints) -> Floats:
 
 
 def normalised(sums: Floats) -> Floats:
-    """Curves of sums; NaN where nothing was seen."""
+    """Curves of sums ``(..., 2)``, of cosines and their number; NaN where nothing was seen."""
     number = sums[..., 1]
     return np.divide(sums[..., 0], number, out=np.full(number.shape, np.nan), where=number > 0)
 
@@ -117,7 +117,7 @@ def _mean(values: Floats, axis: tuple[int, ...]) -> Floats:
 
 
 def between_curves(one: Floats, other: Floats) -> Floats:
-    """Mean absolute difference over dihedrals and lags."""
+    """Mean absolute difference over dihedrals and lags, the axes before the last of ``(..., 2)`` sums."""
     return _mean(np.abs(normalised(one) - normalised(other)), (-2, -1))
 
 

@@ -96,7 +96,7 @@ class Batch:
         return top
 
     def split_rows(self, rows: NDArray, units: NDArray[np.int64]) -> list[NDArray]:
-        """Rows by block."""
+        """``(n, ...)`` rows by block; ``units`` ``(n,)`` says of which block each is."""
         return [rows[units == unit] for unit in range(self.n_units)]
 
 

@@ -18,7 +18,7 @@ CANDIDATES = 6
 
 
 def owned_beads(context: Context) -> dict[int, Ints]:
-    """Atoms of every bead that owns any."""
+    """Atoms, ``(n,)``, of every bead that owns any."""
     owners = context.topology.mapping.owners
     found = {b: np.flatnonzero(owners == b) for b in range(context.topology.n_beads)}
     return {bead: atoms for bead, atoms in found.items() if len(atoms)}
@@ -66,7 +66,7 @@ def conditional_spread(
 
 
 def environment(context: Context, bead: int) -> Ints:
-    """The bead and its nearest along bonds, ``ENVIRONMENT`` in all where there are as many."""
+    """``(n,)``: the bead and its nearest along bonds, ``ENVIRONMENT`` in all where there are as many."""
     mapping = context.topology.mapping
     near: dict[int, set[int]] = {b: set() for b in range(mapping.n_beads)}
     for i, j in mapping.bonds.tolist():

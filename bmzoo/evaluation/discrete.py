@@ -43,7 +43,12 @@ class Discretisation:
     def fit(
         cls, runs: list[Floats], landscape: Landscape, interval: float, seed: int
     ) -> Discretisation | None:
-        """``None`` where no piece of trajectory is longer than two lag times."""
+        """``None`` where no piece of trajectory is longer than two lag times.
+
+        Args:
+            runs: ``(n_frames, n_molecules, n_features)`` each.
+            interval: ps between frames.
+        """
         from deeptime.clustering import KMeans
         from deeptime.decomposition import TICA
 

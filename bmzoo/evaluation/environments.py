@@ -67,8 +67,11 @@ def describe(
 
     Args:
         frames: molecules whole.
-        groups: atoms, as of :func:`bead_groups`.
+        groups: atoms of one molecule, ``(n,)`` each, as of :func:`bead_groups`.
         surroundings: whether other molecules are seen, or every molecule only by itself.
+
+    Raises:
+        InputError: no frames.
     """
     vectors, numbers = [], []
     heavy = heavy_atoms(topology.graph)
@@ -128,7 +131,10 @@ def confusion(reference: Ints, generated: Ints, n_labels: int) -> Floats:
 
 
 def agreement(matrix: Floats) -> tuple[float, float]:
-    """Share of environments that keep their cluster, and Cohen's kappa: 0 is chance, 1 is all."""
+    """Share of environments that keep their cluster, and Cohen's kappa: 0 is chance, 1 is all.
+
+    ``matrix`` is ``(n_clusters, n_clusters)`` counts, of the reference by what was generated.
+    """
     total = matrix.sum()
     kept = float(np.trace(matrix) / total)
     chance = float((matrix.sum(axis=0) * matrix.sum(axis=1)).sum() / total**2)

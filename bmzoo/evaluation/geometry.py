@@ -32,15 +32,17 @@ def dihedrals(x: Floats, terms: Ints) -> Floats:
 
 
 def dot(a: Floats, b: Floats) -> Floats:
+    """``(...)`` scalar products of ``(..., 3)`` vectors."""
     return np.einsum("...x,...x->...", a, b)
 
 
 def norm(a: Floats) -> Floats:
+    """``(...)`` lengths of ``(..., 3)`` vectors, in their unit."""
     return np.sqrt(dot(a, a))
 
 
 def cross(a: Floats, b: Floats) -> Floats:
-    """Cross products over the last axis; several times faster than numpy.cross."""
+    """``(..., 3)`` cross products; several times faster than numpy.cross."""
     out = np.empty(np.broadcast_shapes(a.shape, b.shape), dtype=np.result_type(a, b))
     out[..., 0] = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
     out[..., 1] = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]

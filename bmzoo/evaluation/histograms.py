@@ -36,13 +36,13 @@ def count(values: NDArray, groups: NDArray, n_groups: int, edges: Floats) -> Flo
 
 
 def normalise(counts: Floats) -> Floats:
-    """Histograms over the last axis that sum to one; empty ones stay zero."""
+    """Histograms, ``(..., n_bins)``, that sum to one; empty ones stay zero."""
     total = counts.sum(axis=-1, keepdims=True)
     return np.divide(counts, total, out=np.zeros_like(counts, dtype=np.float64), where=total > 0)
 
 
 def jsd(one: Floats, other: Floats) -> Floats:
-    """Jensen-Shannon divergence in base 2, 0 to 1, over the last axis.
+    """Jensen-Shannon divergences in base 2, 0 to 1, ``(...)``, of histograms ``(..., n_bins)``.
 
     JSD(P, Q) = (KL(P|M) + KL(Q|M)) / 2 with M = (P + Q) / 2 (Lin, IEEE Trans. Inf. Theory 37,
     145, 1991). Counts need not be normalised. NaN where one of the two is empty.
@@ -75,7 +75,7 @@ def wasserstein(width: float, *, circular: bool = False) -> Distance:
 
 
 def sample_wasserstein(one: Floats, other: Floats) -> float:
-    """Wasserstein-1 between two sets of numbers, in their unit."""
+    """Wasserstein-1 between two sets of numbers, ``(n,)`` and ``(m,)``, in their unit."""
     from scipy.stats import wasserstein_distance
 
     return float(wasserstein_distance(one, other)) if len(one) and len(other) else float("nan")

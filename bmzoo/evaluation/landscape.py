@@ -187,6 +187,8 @@ class SlowComponents(Metric):
 def fit_tica(rows: Floats, lag: int) -> Any:
     """A projection on two TICA components (deeptime), fitted on runs of contiguous frames.
 
+    ``rows`` are ``(n_frames, 1 + n_features)``: a frame's number, then its features.
+
     Where no run is longer than the lag time, the largest lag that fits is taken instead.
     """
     from deeptime.decomposition import TICA
@@ -214,7 +216,7 @@ def nearest_basin(surface: Floats) -> NDArray[np.int64]:
 
 
 def total_variation(one: Floats, other: Floats) -> Floats:
-    """Half the sum of absolute differences of populations, 0 to 1."""
+    """Half the sum of absolute differences of populations, ``(..., n)``, 0 to 1."""
     p, q = (s / np.maximum(s.sum(axis=-1, keepdims=True), 1e-300) for s in (one, other))
     return np.abs(p - q).sum(axis=-1) / 2
 

@@ -47,7 +47,8 @@ def count_transitions(trajectories: Sequence[Ints], lag: int, n_states: int) -> 
 
 
 def estimate(counts: Floats, lag_time: float, n_processes: int) -> Markov:
-    """Maximum-likelihood reversible model of counts (Trendelkamp-Schroer et al., JCP 143, 174101, 2015)."""
+    """Maximum-likelihood reversible model of ``(n_states, n_states)`` counts (Trendelkamp-Schroer et al., JCP
+    143, 174101, 2015); ``lag_time`` and timescales in ps."""
     from deeptime.markov import TransitionCountModel
     from deeptime.markov.msm import MaximumLikelihoodMSM
 

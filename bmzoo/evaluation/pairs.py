@@ -75,10 +75,10 @@ def _every_pair(molecules: NDArray[np.float64]) -> Pairs:
 def close_pairs(
     points: NDArray[np.float64], box: NDArray[np.float64] | None, cutoff: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Pairs within a cutoff, each once.
+    """Pairs of ``(n, 3)`` points in nm within a cutoff, each once; the box is ``(3, 3)`` nm or ``None``.
 
     Returns:
-        first, second, distance in nm, and whether no image is involved.
+        ``(n_pairs,)`` each: first, second, distance in nm, and whether no image is involved.
     """
     from vesin import NeighborList
 

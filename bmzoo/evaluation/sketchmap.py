@@ -112,7 +112,8 @@ def fit_sketch_map(
 
 
 def choose_landmarks(points: Floats, count: int, seed: int) -> tuple[NDArray[np.int64], Floats]:
-    """Indices of landmarks far apart, and the share of points nearest to each."""
+    """``(n,)`` indices of landmarks far apart among ``(m, d)`` points, and ``(n,)`` shares of points
+    nearest to each."""
     first = int(np.random.default_rng(seed).integers(len(points)))
     chosen = farthest_points(points, count, first)
     nearest = squared_distances(points, points[chosen]).argmin(axis=1)
@@ -122,7 +123,8 @@ def choose_landmarks(points: Floats, count: int, seed: int) -> tuple[NDArray[np.
 
 
 def weighted_median_distance(squared: Floats, weights: Floats) -> float:
-    """Half of the pairs of points are nearer; landmarks stand for theirs."""
+    """Half of the pairs of points are nearer; ``squared`` is ``(n, n)``, weights ``(n,)``: landmarks stand
+    for the points nearest to them."""
     i, j = np.triu_indices(len(squared), 1)
     order = np.argsort(squared[i, j])
     share = np.cumsum((weights[i] * weights[j])[order])

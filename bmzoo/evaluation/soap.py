@@ -40,7 +40,7 @@ class Chosen(NamedTuple):
 
 
 def heavy_atoms(graph: MolecularGraph) -> Ints:
-    """Atoms that have a power spectrum."""
+    """``(n_heavy,)`` atoms that have a power spectrum."""
     return np.flatnonzero(~graph.is_hydrogen).astype(np.int64)
 
 

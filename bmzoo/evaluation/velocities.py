@@ -131,7 +131,7 @@ def internal(positions: Floats, moved: Floats, fitted: NDArray[np.bool_]) -> Flo
 
 
 def wasserstein_between(edges: Floats) -> Distance:
-    """Wasserstein-1 between histograms with overflow bins, of any widths, in the unit of the edges.
+    """Wasserstein-1 between histograms with overflow bins, of any widths, in the unit of the ``(n,)`` edges.
 
     The area between the cumulative distributions, which are exact at the edges; what lies beyond
     them counts as lying at them.

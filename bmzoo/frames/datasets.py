@@ -43,7 +43,7 @@ def pairs(
 def coarse_grain(
     frames: Iterable[Frame], mapping: Mapping, bonds: ArrayLike | None = None
 ) -> Iterator[Frame]:
-    """Beads of atomistic frames; arguments as of :func:`pairs`."""
+    """Beads of atomistic frames, ``(n_molecules * n_beads, 3)`` nm; arguments, errors as of :func:`pairs`."""
     return (pair.coarse for pair in pairs(frames, mapping, bonds))
 
 
@@ -97,7 +97,7 @@ def split_runs(runs: Sequence[int], fraction: float, rng: np.random.Generator) -
 
 
 def random_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
-    """A rotation matrix drawn evenly from all rotations.
+    """A rotation matrix, ``(3, 3)``, drawn evenly from all rotations.
 
     From a normal quaternion: Shoemake, Graphics Gems III (1992) 124.
     """

@@ -34,7 +34,7 @@ class Frame:
         return len(self.positions)
 
     def with_positions(self, positions: NDArray[np.floating], **changes: object) -> Frame:
-        """The same frame with other particles; box, time, index and name are kept."""
+        """The same frame with other particles, ``(n, 3)`` nm; box, time, index and name are kept."""
         return replace(self, positions=positions, **changes)  # type: ignore[arg-type]
 
 

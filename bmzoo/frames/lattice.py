@@ -41,7 +41,7 @@ def as_box(box: ArrayLike) -> Floats:
 
 
 def box_volume(box: ArrayLike) -> float:
-    """Volume in nm^3."""
+    """Volume in nm^3 of a ``(3, 3)`` box in nm."""
     return float(abs(np.linalg.det(as_box(box))))
 
 
@@ -51,13 +51,13 @@ def perpendicular_widths(box: ArrayLike) -> Floats:
 
 
 def is_orthorhombic(box: ArrayLike) -> bool:
-    """Whether the lattice vectors lie along x, y and z."""
+    """Whether the lattice vectors, rows of ``(3, 3)``, lie along x, y and z."""
     rows = np.asarray(box)
     return not np.any(rows[~np.eye(3, dtype=bool)])
 
 
 def reduced_lattice(box: ArrayLike) -> Floats:
-    """The Minkowski-reduced basis of the same lattice, shortest vector first.
+    """The Minkowski-reduced basis of the same lattice, ``(3, 3)`` nm, shortest vector first.
 
     In such a basis the nearest lattice point of any vector that was reduced to fractional
     coordinates within one half is one of the 27 around it. The greedy algorithm of

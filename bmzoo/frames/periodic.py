@@ -152,6 +152,9 @@ def make_whole(
         positions: ``(n_molecules * n, 3)`` nm.
         box: ``(3, 3)`` nm or ``None``.
         bonds: ``(n_bonds, 2)`` of one molecule.
+
+    Raises:
+        InputError: particles that cannot be divided among the molecules, a bond to none of them.
     """
     x = np.asarray(positions).reshape(-1, 3)
     if n_molecules < 1 or len(x) % n_molecules:

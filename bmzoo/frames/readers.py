@@ -250,7 +250,7 @@ def box_or_none(box: ArrayLike | None) -> NDArray[np.float64] | None:
 
 
 def box_of_cell(dimensions: ArrayLike | None) -> NDArray[np.float64] | None:
-    """Lattice vectors (nm) of MDAnalysis's lengths (angstrom) and angles (degrees)."""
+    """Lattice vectors, ``(3, 3)`` nm, of MDAnalysis's lengths (angstrom) and angles (degrees), ``(6,)``."""
     from MDAnalysis.lib.mdamath import triclinic_vectors
 
     if dimensions is None or not np.isfinite(dimensions).all():

@@ -150,7 +150,7 @@ def read_frames(
 
     Args:
         path: gro, pdb, xtc, trr or dcd, several of them, or a folder of single frames.
-        structure: a gro or pdb file with the same particles, for formats without names.
+        structure: a gro or pdb file of the same particles, to check their number against.
         start, stop, step: a slice.
 
     Raises:

@@ -24,7 +24,7 @@ def chain_graph(
 
     Args:
         types: one a bead, along the chain; names are numbered types.
-        masses: g/mol, one for all or one a bead.
+        masses: g/mol, one for all or ``(n_beads,)``.
     """
     n = len(types)
     return MolecularGraph(

@@ -84,7 +84,7 @@ class Mapping:
             graph: the molecule.
             beads: with atom indices and weights; no bead may be empty.
             owners: atom -> bead, for atoms that another bead shall own than the default one.
-            bonds: bonded beads; derived from the graph where None.
+            bonds: ``(n, 2)`` bonded beads; derived from the graph where None.
             rules: geometric modifiers.
             source: file or format, for messages.
 
@@ -153,7 +153,7 @@ class Mapping:
         return bool((self.owners[order] == self.owners).all() and away.max() <= 1e-9 * self.weights.max())
 
     def unmapped(self, graph: MolecularGraph) -> NDArray[np.int64]:
-        """Heavy atoms without weight in any bead: the beads say little about where they are."""
+        """``(n,)`` heavy atoms without weight in any bead: the beads say little about where they are."""
         counted = np.asarray(abs(self.weights).sum(axis=0)).ravel() > 0
         return np.flatnonzero(~counted & ~graph.is_hydrogen).astype(np.int64)
 

@@ -93,7 +93,7 @@ def backbone(n_monomers: int = N_MONOMERS) -> tuple[int, ...]:
 
 
 def syndiotactic_hands(n_monomers: int = N_MONOMERS) -> NDArray[np.int8]:
-    """Hands of the CH centres, one fewer than monomers, as in the published melt: alternating.
+    """Hands of the CH centres, ``(n_monomers - 1,)``, as in the published melt: alternating.
 
     The mirror image describes the same melt, but a generator sees one of the two numberings.
     """

@@ -22,7 +22,7 @@ def _table(rows: Sequence[Sequence[int]], width: int) -> Ints:
 
 
 def neighbours(n_atoms: int, bonds: Ints) -> Neighbours:
-    """Bonded atoms of every atom, ascending."""
+    """Bonded atoms of every atom, ascending; ``bonds`` are ``(n_bonds, 2)``."""
     found: list[list[int]] = [[] for _ in range(n_atoms)]
     for i, j in bonds.tolist():
         found[i].append(j)
@@ -54,7 +54,8 @@ def impropers(bonded: Neighbours) -> Ints:
 
 
 def rings(n_atoms: int, bonds: Ints) -> tuple[tuple[int, ...], ...]:
-    """Smallest set of smallest rings, from rdkit; sorted, each around from its lowest atom."""
+    """Smallest set of smallest rings, from rdkit; sorted, each around from its lowest atom; ``bonds`` are
+    ``(n_bonds, 2)``."""
     from rdkit import Chem
 
     molecule = Chem.RWMol()

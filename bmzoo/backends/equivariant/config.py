@@ -40,7 +40,7 @@ class EquivariantConfig(BaseModel):
     beads: int = Field(8, ge=1, le=64, description="beads nearest to the owner bead that an atom hears")
 
     # the network
-    layers: int = Field(4, ge=1, le=12)
+    layers: int = Field(4, ge=1, le=12, description="rounds in which atoms hear their neighbours")
     scalars: int = Field(64, ge=4, le=512, description="invariant channels (0e)")
     vectors: int = Field(24, ge=2, le=256, description="vector channels (1o)")
     pseudovectors: int = Field(8, ge=1, le=256, description="pseudovector channels (1e)")
@@ -77,7 +77,10 @@ class EquivariantConfig(BaseModel):
     rate: float = Field(2e-3, gt=0, le=1, description="learning rate")
 
     # drawing frames
-    integrator: Literal["euler", "heun", "exponential"] = Field("exponential")
+    integrator: Literal["euler", "heun", "exponential"] = Field(
+        "exponential",
+        description="of the flow; exponential: its stiff part exactly, the endpoint linear in time",
+    )
     steps: int = Field(8, ge=1, le=1000, description="of the integrator")
     spacing: float = Field(
         1.5, gt=0, le=5, description="step k of n is at 1 - (1 - k/n)^spacing: above 1, shorter ones later"
