@@ -141,8 +141,10 @@ def panels(path: Path, shown: Sequence[Panel], title: str) -> None:
             for x, y, error in panel.lines[name]:
                 axis.plot(x, y, dashes, color=colour, label=name)
                 if error is not None:
-                    low, high = np.maximum(y - error, 1e-3 * np.abs(y)), y + error
-                    axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+                    low = y - error
+                    if panel.scale.endswith("log"):
+                        low = np.maximum(low, 1e-3 * np.abs(y))
+                    axis.fill_between(x, low, y + error, color=colour, alpha=0.2, linewidth=0)
             for x, y in panel.crosses.get(name, ()):
                 axis.plot(x, y, "x", color=colour, markersize=5)
         for axis_name, scale in zip("xy", panel.scale.split("-"), strict=True):

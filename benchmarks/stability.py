@@ -57,7 +57,7 @@ def row(state: str, name: str, trace: Trace, frame: int, seconds: float) -> dict
         "blew_up": trace.blew_up,
         "why": trace.why,
         "start": trace.potential[0] if trace.potential else None,
-        "highest_temperature": max(trace.temperature, default=None),
+        "highest_temperature": max(trace.temperature, default=None) if whole else None,
         "end": float(np.mean(trace.potential[-last:])) if whole else None,
         "end_density": trace.density[-1] if whole else None,
         "cpu_seconds": seconds,
@@ -138,23 +138,27 @@ def stability_text(found: dict[str, Any]) -> str:
 
 
 def draw(path: Path, rows: Sequence[dict[str, Any]], timestep: float) -> None:
-    """Potential energy and temperature against time, up to the report before a blow-up, which is a cross."""
+    """Potential energy and temperature against time: mean and spread of runs to the end, crosses for others."""
     shown = []
     for state in dict.fromkeys(r["state"] for r in rows):
         for what, title in (("potential", "E, kJ/mol an atom"), ("temperature", "T, K")):
             lines: dict[str, list[Any]] = {}
             crosses: dict[str, list[tuple[float, float]]] = {}
-            for r in rows:
-                if r["state"] == state and r["steps"]:
-                    end = np.inf if r["blew_up"] is None else r["blew_up"]
-                    sound = [k for k, step in enumerate(r["steps"]) if step < end] or [0]
-                    time_of = 1000 * timestep * np.array([r["steps"][k] for k in sound])
-                    values = np.array([r[what][k] for k in sound])
-                    lines.setdefault(r["name"], []).append((time_of, values, None))
-                    if r["blew_up"] is not None:
-                        crosses.setdefault(r["name"], []).append((time_of[-1], values[-1]))
+            for name in dict.fromkeys(r["name"] for r in rows):
+                some = [r for r in rows if (r["state"], r["name"]) == (state, name) and r["steps"]]
+                whole = [r for r in some if r["blew_up"] is None]
+                lines[name] = []
+                if whole:
+                    values = np.array([r[what] for r in whole])
+                    time_of = 1000 * timestep * np.array(whole[0]["steps"])
+                    lines[name].append((time_of, values.mean(axis=0), values.std(axis=0)))
+                crosses[name] = [
+                    (1000 * timestep * r["steps"][0], r[what][0]) for r in some if r["blew_up"] is not None
+                ]
             shown.append(figures.Panel(f"{state[:-1]} K: {title}", "time, fs", lines, crosses=crosses))
-    figures.panels(path, shown, "Constant pressure, no minimisation, no heat-up; x: blew up")
+    figures.panels(
+        path, shown, "Constant pressure, no minimisation, no heat-up; x: start of a run that blew up"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
