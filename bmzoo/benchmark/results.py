@@ -96,13 +96,13 @@ class Results:
         """
         try:
             data = json.loads(path.read_text())
-            schema = data["schema"]
+            if data["schema"] != SCHEMA:
+                raise InputError(f"{path} has schema {data['schema']}, this bmzoo reads schema {SCHEMA}")
+            return cls(**data | {"rows": [Row(**row) for row in data["rows"]]})
+        except InputError:
+            raise
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} is no results.json of a benchmark ({error})") from None
-        if schema != SCHEMA:
-            raise InputError(f"{path} has schema {schema}, this bmzoo reads schema {SCHEMA}")
-        data["rows"] = [Row(**row) for row in data["rows"]]
-        return cls(**data)
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Header and cells of the summary, floors in brackets."""

@@ -101,13 +101,16 @@ def invert(
     Bonds, angles and dihedrals by Boltzmann inversion, non-bonded potentials by matching radial distribution
     functions in simulations of the model. An interrupted inversion goes on when it is started again.
     """
-    from bmzoo.frames.trajectory import read_frames
+    from bmzoo.frames.whole import open_trajectory
     from bmzoo.simulation.invert import invert_frames
     from bmzoo.simulation.iterative_inversion import InversionSettings
     from bmzoo.target import library_frames, resolve_target
 
     target = resolve_target(system, topology, mapping, temperature=temperature)
-    frames = read_frames(trajectory) if trajectory is not None else library_frames(target)
+    if trajectory is None:
+        frames = library_frames(target)
+    else:
+        frames = open_trajectory(trajectory, target.topology, beads=False).frames()
     settings = InversionSettings(
         cutoff=cutoff,
         excluded=excluded,

@@ -19,11 +19,17 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            typer.echo(f"bmzoo: {error}", err=True)
+            typer.echo(f"bmzoo: {_in_one_line(str(error))}", err=True)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             typer.echo("bmzoo: interrupted; nothing half-written was left behind", err=True)
             raise typer.Exit(130) from None
+
+
+def _in_one_line(text: str) -> str:
+    """Also where libraries speak in several, or a damaged file holds what would steer a terminal."""
+    joined = " ".join(line.strip() for line in text.splitlines())
+    return "".join(letter if letter.isprintable() else "?" for letter in joined)
 
 
 app = typer.Typer(
