@@ -80,7 +80,7 @@ class Results:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; a value that is not finite becomes null."""
-        data: dict[str, Any] = _finite(asdict(self))
+        data: dict[str, Any] = finite(asdict(self))
         return data
 
     def write(self, path: Path) -> None:
@@ -129,11 +129,12 @@ def _cell(score: dict[str, Any] | None) -> str:
     return f"{value:.3g}" if floor is None else f"{value:.3g} [{floor:.2g}]"
 
 
-def _finite(data: Any) -> Any:
+def finite(data: Any) -> Any:
+    """Plain data for JSON, with ``None`` for what is not finite and words for paths."""
     if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
+        return {key: finite(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
+        return [finite(value) for value in data]
     if isinstance(data, float) and not math.isfinite(data):
         return None
     if isinstance(data, Path):

@@ -32,7 +32,7 @@ def build(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to create.")],
     preset: Annotated[str, typer.Option("--preset", help="tiny, small or paper.")] = "small",
-    seed: Annotated[int, typer.Option("--seed", help="Seed of builds and runs.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of builds and runs.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Go on with an interrupted build, or start anew.")
     ] = True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated, Any
 
@@ -10,6 +11,8 @@ from typer.core import TyperGroup
 
 import bmzoo
 from bmzoo.errors import InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Commands(TyperGroup):
@@ -24,6 +27,11 @@ class _Commands(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("bmzoo: interrupted; nothing half-written was left behind", err=True)
             raise typer.Exit(130) from None
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            typer.echo(f"bmzoo: {error}; free some space, or choose another output", err=True)
+            raise typer.Exit(2) from None
 
 
 def _in_one_line(text: str) -> str:
