@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -93,4 +94,10 @@ _register()
 
 def main() -> None:
     """Entry point of the console script."""
-    app(prog_name="bmzoo", args=sys.argv[1:])
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # batch systems stop jobs so: clean up then, too
+    try:
+        app(prog_name="bmzoo", args=sys.argv[1:])
+    except KeyboardInterrupt:  # before the command began
+        sys.exit(130)
