@@ -125,13 +125,16 @@ def load_backmapper(
         device: ``cpu``, ``cuda``, or ``auto``: a GPU where there is one and the backend has a network.
 
     Raises:
-        InputError: unknown names, no weights that fit, nothing to learn from, no such device.
+        InputError: unknown names, no weights that fit, nothing to learn from, a library that nobody
+            would read, no such device.
     """
     from bmzoo.backends.loading import load_backmapper as load
 
     if isinstance(system, str):
         system = load_system(system)
     if system is not None:
+        if topology not in (None, system.topology):
+            raise InputError(f"load_backmapper takes {system.name} or another topology, not both")
         topology = system.topology
     if topology is None:
         raise InputError("load_backmapper needs a system or a topology")

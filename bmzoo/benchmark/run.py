@@ -45,7 +45,7 @@ def run(settings: Settings, *, plan: Plan | None = None, report: Report | None =
     Raises:
         InputError: bad settings, an output folder that exists or that another process makes.
     """
-    output = settings.output or Path(f"bmzoo-benchmark-{datetime.now():%Y%m%d-%H%M%S}")
+    output = Path(settings.output or f"bmzoo-benchmark-{datetime.now():%Y%m%d-%H%M%S}")
     if output.exists():
         raise InputError(f"{output} exists already; choose another --output, or remove it")
     plan = plan or make_plan(settings)
