@@ -318,3 +318,13 @@ def test_settings_that_nothing_reads(run: Run, tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text("backend: temporal_cvae\nsystem: adp\nsettings: {modes: 20}\n")
     words = ("train", tmp_path / "run.yaml", "-o", tmp_path / "run")
     refuses(run, tmp_path, *words, saying="belongs to 'network: beads'")
+
+
+def test_a_score_that_is_none_leaves_no_folder(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("backend: temporal_cvae\nsystem: adp\ntraining: {score: foo}\n")
+    refuses(run, tmp_path, "train", tmp_path / "run.yaml", "-o", tmp_path / "run", saying="unknown score")
+
+
+def test_a_force_field_is_not_fitted_for_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refuses(run, tmp_path, "train-cg", "adp", "-o", tmp_path / "file" / "out", saying="cannot write to")
