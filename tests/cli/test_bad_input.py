@@ -328,3 +328,13 @@ def test_a_score_that_is_none_leaves_no_folder(run: Run, tmp_path: Path) -> None
 def test_a_force_field_is_not_fitted_for_nothing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     refuses(run, tmp_path, "train-cg", "adp", "-o", tmp_path / "file" / "out", saying="cannot write to")
+
+
+@pytest.mark.parametrize(
+    "words", [("--excluded", "-1"), ("--spans", "-1"), ("--skip-ends", "-1"), ("--cutoff", "nan")]
+)
+def test_an_inversion_that_was_begun_is_not_lost(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / ".inv.work").mkdir()
+    (tmp_path / ".inv.work" / "kept").touch()
+    command = ("data", "invert", "--system", "octane", "-o", str(tmp_path / "inv"), *words)
+    refuses(run, tmp_path, *command, saying=words[0])
