@@ -138,7 +138,7 @@ def stability_text(found: dict[str, Any]) -> str:
 
 
 def draw(path: Path, rows: Sequence[dict[str, Any]], timestep: float) -> None:
-    """Potential energy and temperature against time: mean and spread of runs to the end, crosses for others."""
+    """Potential energy and temperature against time: mean and spread of whole runs, a cross for others."""
     shown = []
     for state in dict.fromkeys(r["state"] for r in rows):
         for what, title in (("potential", "E, kJ/mol an atom"), ("temperature", "T, K")):

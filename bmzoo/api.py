@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bmzoo.errors import InputError
 from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.frame import Frame
-from bmzoo.frames.whole import whole_molecules
+from bmzoo.frames.whole import open_trajectory, whole_molecules
 from bmzoo.pipeline import backmap_frames
 from bmzoo.target import default_backend, load_backmapper, resolve_target
 
@@ -66,10 +66,14 @@ def backmap(
     Raises:
         InputError: anything that is wrong with the input, in one sentence.
     """
-    from bmzoo.frames.trajectory import read_frames
     from bmzoo.frames.universe import frames_of_universe, to_universe
 
     target = resolve_target(system, topology, mapping, temperature=temperature, cutoff=cutoff)
+    if isinstance(trajectory, str | Path):
+        source = open_trajectory(trajectory, target.topology, beads=True, structure=structure)
+        coarse = source.frames(start, stop, step)
+    else:
+        coarse = frames_of_universe(trajectory, start=start, stop=stop, step=step)
     model = load_backmapper(
         backend or default_backend(target, weights=weights, library=library),
         target.system,
@@ -79,10 +83,6 @@ def backmap(
         library=library,
         device=device,
     )
-    if isinstance(trajectory, str | Path):
-        coarse = read_frames(trajectory, structure, start=start, stop=stop, step=step)
-    else:
-        coarse = frames_of_universe(trajectory, start=start, stop=stop, step=step)
     frames = list(backmap_frames(coarse, target.topology, model, samples=samples, seed=seed, refine=refine))
     return to_universe(frames, target.topology.graph)
 
@@ -128,16 +128,17 @@ def evaluate(
         InputError: files that do not fit one another or the topology.
     """
     from bmzoo.evaluation.evaluate import Evaluation
-    from bmzoo.frames.trajectory import read_frames
 
     target = resolve_target(system, topology, mapping, temperature=temperature, cutoff=cutoff)
     if simulated and coarse is None:
         raise InputError("frames made from a coarse-grained simulation need its beads: give them as 'coarse'")
 
     def whole(path: str | Path, *, beads: bool = False) -> Frames:
+        named = None if beads else structure
+        source = open_trajectory(path, target.topology, beads=beads, structure=named)
+
         def read() -> Iterator[Frame]:
-            found = read_frames(path, None if beads else structure, start=start, stop=stop, step=step)
-            return whole_molecules(found, target.topology, beads=beads)
+            return whole_molecules(source.frames(start, stop, step), target.topology, beads=beads)
 
         return Frames(read)
 

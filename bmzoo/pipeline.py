@@ -76,7 +76,7 @@ def backmap_frames(
 
 def sample_paths(output: Path, n_samples: int) -> list[Path]:
     """``out.xtc``, or ``out.1.xtc`` to ``out.K.xtc`` for K samples."""
-    if n_samples == 1:
+    if n_samples <= 1:
         return [output]
     return [output.with_name(f"{output.stem}.{k}{output.suffix}") for k in range(1, n_samples + 1)]
 

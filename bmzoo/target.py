@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bmzoo.errors import InputError, unknown
 from bmzoo.frames.datasets import pairs
 from bmzoo.frames.frame import Frame, PairedFrames
-from bmzoo.frames.whole import whole_molecules
+from bmzoo.frames.whole import open_trajectory, whole_molecules
 from bmzoo.molecules.topology import Topology
 from bmzoo.systems import load_system
 
@@ -125,18 +125,22 @@ def load_backmapper(
         device: ``cpu``, ``cuda``, or ``auto``: a GPU where there is one and the backend has a network.
 
     Raises:
-        InputError: unknown names, no weights that fit, nothing to learn from, no such device.
+        InputError: unknown names, no weights that fit, nothing to learn from, a library that nobody
+            would read, no such device.
     """
     from bmzoo.backends.loading import load_backmapper as load
-    from bmzoo.frames.trajectory import read_frames
 
     if isinstance(system, str):
         system = load_system(system)
     if system is not None:
+        if topology not in (None, system.topology):
+            raise InputError(f"load_backmapper takes {system.name} or another topology, not both")
         topology = system.topology
     if topology is None:
         raise InputError("load_backmapper needs a system or a topology")
-    frames = read_frames(library) if library is not None else None
+    if library is not None:
+        _check_library(name, weights)
+    frames = None if library is None else open_trajectory(library, topology, beads=False).frames()
     kin = system.kin if system is not None else None
     library_of = None
     if frames is None and system is not None:
@@ -161,6 +165,17 @@ def load_backmapper(
     )
     model.to(resolve_device(device, model))
     return model
+
+
+def _check_library(name: str, weights: str | Path | None) -> None:
+    """Refuses a library that nobody would read."""
+    from bmzoo.backends.composed import JOIN
+    from bmzoo.backends.registry import get_backend
+
+    if not any(get_backend(step).capabilities.fitting == "library" for step in name.split(JOIN)):
+        raise InputError(f"backend '{name}' looks nothing up in a library; leave it out, or take 'fragments'")
+    if weights is not None and JOIN not in name:
+        raise InputError("weights hold a library already; give either --weights or --library, not both")
 
 
 def resolve_device(device: str, model: Backmapper) -> str:

@@ -66,6 +66,25 @@ def test_bad_names_raise_one_sentence(beads: Path, change: dict[str, str], sayin
         bmzoo.backmap(beads, **{"system": "cln", "backend": "geometric", **change})
 
 
+def test_the_benchmark_is_called_more_than_once(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for _ in range(2):  # the first call imports the package of the same name
+        with pytest.raises(bmzoo.InputError, match="exists already"):
+            bmzoo.benchmark(systems=["adp"], output=str(tmp_path / "there"))
+
+
+def test_either_a_system_or_a_topology() -> None:
+    other = bmzoo.load_system("cln").topology
+    with pytest.raises(bmzoo.InputError, match="not both"):
+        bmzoo.load_backmapper("geometric", "adp", topology=other)
+
+
+@pytest.mark.parametrize("change", [{"start": 9}, {"step": 0}, {"samples": 0}, {"seed": -1}])
+def test_choices_of_nothing(beads: Path, change: dict[str, int]) -> None:
+    with pytest.raises(bmzoo.InputError):
+        bmzoo.backmap(beads, system="cln", backend="geometric", **change)
+
+
 def test_something_that_is_no_universe() -> None:
     with pytest.raises(bmzoo.InputError, match="MDAnalysis Universe"):
         bmzoo.backmap(3, system="cln", backend="geometric")

@@ -19,10 +19,12 @@ from bmzoo import __version__
 from bmzoo.backends.backmapper import Backmapper
 from bmzoo.backends.scaled import scale_of, scaled
 from bmzoo.errors import InputError
+from bmzoo.frames.beads import DAMAGED
 from bmzoo.frames.frame import Frame
 from bmzoo.molecules.topology import Topology
 
 FORMAT_VERSION = 1
+ARRAYS = "model.safetensors"
 
 UPGRADES: dict[int, Callable[[dict[str, Any], dict[str, Any]], tuple[dict[str, Any], dict[str, Any]]]] = {}
 """``UPGRADES[v]`` turns (config, arrays) of format version v into those of v + 1."""
@@ -136,9 +138,11 @@ def save_checkpoint(
     except OSError as error:
         raise InputError(f"cannot write the checkpoint {folder}: {error.strerror}") from error
     try:
-        _write_arrays(draft / "model.safetensors", backmapper.state())
+        _write_arrays(draft / ARRAYS, backmapper.state())
+        config["sha256"] = _digest(draft)
         (draft / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-        (draft / "card.md").write_text(card if card is not None else describe(backmapper.name).card)
+        text = card if card is not None else describe(backmapper.name).card
+        (draft / "card.md").write_text(text, encoding="utf-8")
         if example is not None:
             _write_reference(draft / "reference.npz", backmapper, example, seed)
         draft.chmod(0o755)
@@ -162,9 +166,12 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
     folder = Path(folder)
     config = read_config(folder)
     try:
-        arrays: dict[str, Any] = load_file(folder / "model.safetensors")
+        arrays: dict[str, Any] = load_file(folder / ARRAYS)
+        digest = _digest(folder)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{folder / 'model.safetensors'} cannot be read: {error}") from error
+        raise InputError(f"{folder / ARRAYS} cannot be read: {error}") from error
+    if config.get("sha256", digest) != digest:
+        raise InputError(f"{folder / ARRAYS} is damaged, or not of this config.json; get the weights again")
     for version in range(config["format_version"], FORMAT_VERSION):
         if version not in UPGRADES:
             raise InputError(f"{folder} has format version {version}, which cannot be upgraded; make it anew")
@@ -186,7 +193,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} is no checkpoint: it has no config.json") from error
     except (OSError, json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise InputError(f"{folder / 'config.json'} is damaged ({error!r}); get it again") from error
-    if not isinstance(version, int) or not isinstance(backend, str):
+    scale, own = config.get("scale", 1.0), config.get("config")
+    sound = isinstance(version, int) and isinstance(backend, str) and isinstance(own, dict)
+    if not sound or not isinstance(scale, int | float) or not isinstance(config.get("also", []), list):
         raise InputError(f"{folder / 'config.json'} is damaged; get the checkpoint again")
     if version > FORMAT_VERSION:
         raise InputError(
@@ -223,14 +232,17 @@ def verify(folder: str | Path, topology: Topology) -> float:
         The largest distance of any atom from where it was when the checkpoint was saved, nm.
 
     Raises:
-        InputError: no example stored, or the output has changed by more than 1e-4 nm.
+        InputError: no example stored, a damaged one, or the output has changed by more than 1e-4 nm.
     """
     path = Path(folder) / "reference.npz"
     if not path.is_file():
         raise InputError(f"{folder} has no reference.npz, so it cannot be verified")
-    with np.load(path, allow_pickle=False) as stored:
-        example = Frame(stored["beads"], box=stored.get("box"), index=int(stored["index"]))
-        seed, expected = int(stored["seed"]), stored["atoms"]
+    try:
+        with np.load(path) as stored:
+            example = Frame(stored["beads"], box=stored.get("box"), index=int(stored["index"]))
+            seed, expected = int(stored["seed"]), stored["atoms"]
+    except DAMAGED as error:
+        raise InputError(f"{path} is damaged; get the weights again") from error
     backmapper = read_checkpoint(folder).restore(topology)
     (frame,) = backmapper.backmap([example], seed=seed)
     worst = float(np.linalg.norm(frame.positions - expected, axis=1).max())
@@ -240,6 +252,10 @@ def verify(folder: str | Path, topology: Topology) -> float:
             "the files are damaged, or bmzoo has changed"
         )
     return worst
+
+
+def _digest(folder: Path) -> str:
+    return hashlib.sha256((folder / ARRAYS).read_bytes()).hexdigest()
 
 
 def _write_arrays(path: Path, state: dict[str, Any]) -> None:

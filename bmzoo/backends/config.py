@@ -10,6 +10,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from bmzoo.errors import InputError, unknown
+from bmzoo.molecules.formats.text import read_text
+from bmzoo.molecules.formats.yaml_text import load_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -53,12 +55,7 @@ def _read(source: BaseModel | Mapping[str, Any] | str | Path | None) -> dict[str
         return source.model_dump()
     if isinstance(source, Mapping):
         return _copy(source)
-    try:
-        loaded = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read the configuration {source}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{source} is not valid YAML: {str(error).splitlines()[0]}") from error
+    loaded = load_yaml(read_text(source), str(source))
     if loaded is None:
         return {}
     if not isinstance(loaded, Mapping):

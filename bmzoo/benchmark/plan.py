@@ -47,8 +47,8 @@ class Settings:
     refine: Sequence[str] | None = None
     device: str = "auto"
     seed: int = 0
-    output: Path | None = None
-    data: Path | None = None
+    output: str | Path | None = None
+    data: str | Path | None = None
     split: str = "test"
     test_sets: Sequence[str] = ("in_distribution",)
     weights: str | Path | None = None

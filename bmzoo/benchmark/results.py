@@ -89,7 +89,7 @@ class Results:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; a value that is not finite becomes null."""
-        data: dict[str, Any] = _finite(asdict(self))
+        data: dict[str, Any] = finite(asdict(self))
         return data
 
     def write(self, path: Path) -> None:
@@ -105,13 +105,13 @@ class Results:
         """
         try:
             data = json.loads(path.read_text())
-            schema = data["schema"]
+            if data["schema"] != SCHEMA:
+                raise InputError(f"{path} has schema {data['schema']}, this bmzoo reads schema {SCHEMA}")
+            return cls(**data | {"rows": [Row(**row) for row in data["rows"]]})
+        except InputError:
+            raise
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} is no results.json of a benchmark ({error})") from None
-        if schema != SCHEMA:
-            raise InputError(f"{path} has schema {schema}, this bmzoo reads schema {SCHEMA}")
-        data["rows"] = [Row(**row) for row in data["rows"]]
-        return cls(**data)
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Header and cells of the summary, floors in brackets."""
@@ -138,11 +138,12 @@ def _cell(score: dict[str, Any] | None) -> str:
     return f"{value:.3g}" if floor is None else f"{value:.3g} [{floor:.2g}]"
 
 
-def _finite(data: Any) -> Any:
+def finite(data: Any) -> Any:
+    """Plain data for JSON, with ``None`` for what is not finite and words for paths."""
     if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
+        return {key: finite(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
+        return [finite(value) for value in data]
     if isinstance(data, float) and not math.isfinite(data):
         return None
     if isinstance(data, Path):

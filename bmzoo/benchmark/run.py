@@ -17,6 +17,7 @@ from bmzoo.benchmark.results import Results, Row, place
 from bmzoo.benchmark.test_set import HeldOut, TestSet
 from bmzoo.errors import InputError
 from bmzoo.evaluation.cost import CostMeter
+from bmzoo.folders import LOCK, claimed, empty
 from bmzoo.frames.frame import Frame
 from bmzoo.pipeline import generate, read_samples, write_samples
 from bmzoo.simulation.refine import RefineSettings, make_refiner
@@ -42,24 +43,22 @@ def run(settings: Settings, *, plan: Plan | None = None, report: Report | None =
         simulation are in ``<system>-<state>-generalisation``.
 
     Raises:
-        InputError: bad settings, or an output folder that exists.
+        InputError: bad settings, an output folder that exists or that another process makes.
     """
-    output = settings.output or Path(f"bmzoo-benchmark-{datetime.now():%Y%m%d-%H%M%S}")
+    output = Path(settings.output or f"bmzoo-benchmark-{datetime.now():%Y%m%d-%H%M%S}")
     if output.exists():
         raise InputError(f"{output} exists already; choose another --output, or remove it")
     plan = plan or make_plan(settings)
     partial = output.with_name(f".{output.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise InputError(f"cannot write to {output.parent}: {error.strerror}") from None
-    try:
-        results = _run_plan(plan, settings, partial, report or (lambda done, what: None))
-        results.write(partial / "results.json")
-        os.replace(partial, output)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with claimed(partial):
+        empty(partial)
+        try:
+            results = _run_plan(plan, settings, partial, report or (lambda done, what: None))
+            results.write(partial / "results.json")
+            (partial / LOCK).unlink()
+            os.replace(partial, output)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return output
 
 

@@ -77,13 +77,16 @@ def backmap(
 
     Atoms come out in the topology's order, molecules whole, with the CG frame's box and time.
     """
-    from bmzoo.frames.trajectory import Trajectory
+    from bmzoo.frames.whole import open_trajectory
+    from bmzoo.frames.writers import check_output
     from bmzoo.pipeline import backmap_frames, sample_paths, write_samples
     from bmzoo.target import default_backend, load_backmapper, resolve_target
 
     target = resolve_target(system, topology, mapping, temperature=temperature, cutoff=cutoff)
-    source = Trajectory(trajectory, structure)
-    target.topology.count_molecules(source.n_particles, beads=True)
+    source = open_trajectory(trajectory, target.topology, beads=True, structure=structure)
+    inputs = (*source.paths, structure, library, config, mapping, *(topology or ()))
+    for path in sample_paths(output, samples):
+        check_output(path, inputs)
     if backend is None:
         backend = default_backend(target, weights=weights, library=library)
         typer.echo(f"backend: {backend} (choose another with --backend)")
@@ -97,7 +100,7 @@ def backmap(
         library=library,
         device=device,
     )
-    total = len(range(*slice(start, stop, step).indices(len(source)))) * samples
+    total = len(source.numbers(start, stop, step)) * samples
     with progress_bar("backmapping", total) as update:
         frames = backmap_frames(
             source.frames(start, stop, step),

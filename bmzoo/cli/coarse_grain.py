@@ -35,15 +35,15 @@ def coarse_grain(
 ) -> None:
     """Map an atomistic trajectory onto its beads."""
     from bmzoo.frames import datasets
-    from bmzoo.frames.trajectory import Trajectory
-    from bmzoo.frames.whole import whole_molecules
+    from bmzoo.frames.whole import open_trajectory, whole_molecules
+    from bmzoo.frames.writers import check_output
     from bmzoo.pipeline import write_beads
     from bmzoo.target import resolve_target
 
     target = resolve_target(system, topology, mapping)
-    source = Trajectory(trajectory, structure)
-    target.topology.count_molecules(source.n_particles, beads=False)
-    total = len(range(*slice(start, stop, step).indices(len(source))))
+    source = open_trajectory(trajectory, target.topology, beads=False, structure=structure)
+    check_output(output, (*source.paths, structure, mapping, *(topology or ())))
+    total = len(source.numbers(start, stop, step))
     with progress_bar("mapping", total) as update:
         atoms = whole_molecules(source.frames(start, stop, step), target.topology, beads=False)
         beads = datasets.coarse_grain(atoms, target.topology.mapping)

@@ -32,7 +32,7 @@ CutoffOption = Annotated[
     typer.Option("--cutoff", min=0.1, help="nm, for your own force field in a box [default: no cutoff]."),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda, for networks.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Same seed, same frames.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same frames.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -81,8 +81,10 @@ def counted(frames: Iterable[Any], update: Progress) -> Iterator[Any]:
 
 
 def print_json(data: Any) -> None:
-    """Machine-readable output on standard output."""
-    typer.echo(json.dumps(data, indent=2, allow_nan=False))
+    """Machine-readable output on standard output; a number that is not finite becomes null."""
+    from bmzoo.benchmark.results import finite
+
+    typer.echo(json.dumps(finite(data), indent=2, allow_nan=False))
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -32,7 +32,7 @@ def build(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to create.")],
     preset: Annotated[str, typer.Option("--preset", help="tiny, small or paper.")] = "small",
-    seed: Annotated[int, typer.Option("--seed", help="Seed of builds and runs.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of builds and runs.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Go on with an interrupted build, or start anew.")
     ] = True,
@@ -82,16 +82,16 @@ def invert(
         str | None, typer.Option("--mirror", help="Types that are mirror images of one another: A1=A2,B1=B2.")
     ] = None,
     excluded: Annotated[
-        int, typer.Option("--excluded", help="Bonds up to which beads have no non-bonded interaction.")
+        int, typer.Option("--excluded", min=0, help="Bonds up to which beads have no non-bonded interaction.")
     ] = 3,
     spans: Annotated[
         int,
-        typer.Option("--spans", help="Beads so many bonds apart get a potential of distance; 0: no."),
+        typer.Option("--spans", min=0, help="Beads so many bonds apart get a potential of distance; 0: no."),
     ] = 0,
     skip_ends: Annotated[
-        int, typer.Option("--skip-ends", help="Beads at chain ends left out of bonded distributions.")
+        int, typer.Option("--skip-ends", min=0, help="Beads at chain ends left out of bonded distributions.")
     ] = 0,
-    cutoff: Annotated[float, typer.Option("--cutoff", help="nm, of non-bonded potentials.")] = 1.1,
+    cutoff: Annotated[float, typer.Option("--cutoff", min=0.1, help="nm, of non-bonded potentials.")] = 1.1,
     iterations: Annotated[int, typer.Option("--iterations", min=1)] = 14,
     snapshots: Annotated[int, typer.Option("--snapshots", min=2, help="Frames of an iteration's run.")] = 40,
     seed: SeedOption = 0,
@@ -101,13 +101,16 @@ def invert(
     Bonds, angles and dihedrals by Boltzmann inversion, non-bonded potentials by matching radial distribution
     functions in simulations of the model. An interrupted inversion goes on when it is started again.
     """
-    from bmzoo.frames.trajectory import read_frames
+    from bmzoo.frames.whole import open_trajectory
     from bmzoo.simulation.invert import invert_frames
     from bmzoo.simulation.iterative_inversion import InversionSettings
     from bmzoo.target import library_frames, resolve_target
 
     target = resolve_target(system, topology, mapping, temperature=temperature)
-    frames = read_frames(trajectory) if trajectory is not None else library_frames(target)
+    if trajectory is None:
+        frames = library_frames(target)
+    else:
+        frames = open_trajectory(trajectory, target.topology, beads=False).frames()
     settings = InversionSettings(
         cutoff=cutoff,
         excluded=excluded,
@@ -122,7 +125,7 @@ def invert(
             target.topology,
             output,
             settings,
-            types=types.split(",") if types else None,
+            types=None if types is None else types.split(","),
             mirror=dict(pair.partition("=")[::2] for pair in mirror.split(",")) if mirror else None,
             seed=seed,
             progress=update,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -11,6 +13,8 @@ from typer.core import TyperGroup
 import bmzoo
 from bmzoo.errors import InputError
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class _Commands(TyperGroup):
     """Turns bad input into one sentence and exit code 2, for every command."""
@@ -19,11 +23,22 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            typer.echo(f"bmzoo: {error}", err=True)
+            typer.echo(f"bmzoo: {_in_one_line(str(error))}", err=True)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             typer.echo("bmzoo: interrupted; nothing half-written was left behind", err=True)
             raise typer.Exit(130) from None
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            typer.echo(f"bmzoo: {error}; free some space, or choose another output", err=True)
+            raise typer.Exit(2) from None
+
+
+def _in_one_line(text: str) -> str:
+    """Also where libraries speak in several, or a damaged file holds what would steer a terminal."""
+    joined = " ".join(line.strip() for line in text.splitlines())
+    return "".join(letter if letter.isprintable() else "?" for letter in joined)
 
 
 app = typer.Typer(
@@ -79,4 +94,10 @@ _register()
 
 def main() -> None:
     """Entry point of the console script."""
-    app(prog_name="bmzoo", args=sys.argv[1:])
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # batch systems stop jobs so: clean up then, too
+    try:
+        app(prog_name="bmzoo", args=sys.argv[1:])
+    except KeyboardInterrupt:  # before the command began
+        sys.exit(130)

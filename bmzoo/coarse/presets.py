@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from bmzoo.coarse.force_data import load_force_data, reference_of
 from bmzoo.coarse.force_field import CoarseForceField, NetworkSize, save_force_field
 from bmzoo.coarse.relative_entropy import refine_torsions
 from bmzoo.coarse.simulate import SimulationSettings, simulate
-from bmzoo.errors import InputError
+from bmzoo.folders import work_folder
 from bmzoo.simulation.provenance import environment
 from bmzoo.systems import load_system
 from bmzoo.systems.system import System
@@ -95,10 +96,18 @@ def train(
     """Fits a force field and writes it to a folder with ``training.json``: data, settings, losses, versions.
 
     Raises:
-        InputError: an output that exists, a system that forces cannot be matched for.
+        InputError: an output that exists or cannot be written, a system that forces cannot be matched for.
     """
-    if output.exists():
-        raise InputError(f"{output} exists already; choose another --output, or remove it")
+    recipe = {"system": system, "steps": steps, "seed": seed}
+    with work_folder(output, recipe, resume=False) as work:
+        losses = _train(system, work / "made", steps, seed, report)
+        os.replace(work / "made", output)
+    return losses
+
+
+def _train(
+    system: str, output: Path, steps: int | None, seed: int, report: Callable[[str], None]
+) -> FitReport:
     found = load_system(system)
     preset = PRESETS.get(found.name, Preset())
     settings = replace(preset.fit, seed=seed, steps=preset.fit.steps if steps is None else steps)

@@ -209,7 +209,9 @@ def _check_same(work: Path, system: System, model: CoarseForceField, settings: S
     if place.is_file() and json.loads(place.read_text()) != record:
         raise InputError(f"{work} is of a run with other settings; remove it, or choose another --output")
     work.mkdir(parents=True, exist_ok=True)
-    place.write_text(json.dumps(record, indent=1) + "\n")
+    partial = place.with_suffix(".partial")
+    partial.write_text(json.dumps(record, indent=1) + "\n")
+    os.replace(partial, place)
 
 
 def fingerprint(model: CoarseForceField) -> str:
@@ -233,7 +235,8 @@ def simulate_to_file(
     started again; the file appears when all is done.
 
     Args:
-        output: ``.npz`` (small, see :mod:`bmzoo.frames.beads`), xtc, dcd, gro or pdb; must not exist.
+        output: ``.npz`` (small, see :mod:`bmzoo.frames.beads`), xtc, dcd, gro or pdb; neither it nor
+            the record may exist.
 
     Returns:
         The path of the record.
@@ -245,8 +248,9 @@ def simulate_to_file(
     known = (".npz", *WRITERS)
     if output.suffix.lower() not in known:
         raise InputError(f"cannot write {output}: choose one of {', '.join(known)}")
-    if output.exists():
-        raise InputError(f"{output} exists already; choose another --output, or remove it")
+    for place in (output, output.with_suffix(".json")):
+        if place.exists():
+            raise InputError(f"{place} exists already; choose another --output, or remove it")
     settings.check(system)
     work = output.with_name(f".{output.stem}.running")
     with claimed(work):

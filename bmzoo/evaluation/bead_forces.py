@@ -17,9 +17,10 @@ from bmzoo.evaluation.histograms import count, jsd
 from bmzoo.evaluation.metric import Blocks, Metric, Outcome, Rule, priorities, sample
 from bmzoo.evaluation.resampling import compare, finite
 from bmzoo.evaluation.score import Score, make_score
+from bmzoo.frames.lattice import perpendicular_widths
 from bmzoo.molecules.mapping import Mapping as BeadMapping
 from bmzoo.simulation.atom_forces import AtomForces
-from bmzoo.simulation.openmm_system import perpendicular_widths, reduced_box
+from bmzoo.simulation.openmm_system import reduced_box
 
 Floats = NDArray[np.float64]
 N_BINS = 60

@@ -12,7 +12,7 @@ from bmzoo.evaluation.batch import Batch
 from bmzoo.evaluation.metric import Blocks, Metric, Outcome, Rule, total, worst
 from bmzoo.evaluation.resampling import finite, statistic
 from bmzoo.evaluation.score import make_score
-from bmzoo.frames.periodic import minimum_image
+from bmzoo.frames.lattice import minimum_image
 
 
 class CoarseRMSD(Metric):

@@ -13,7 +13,7 @@ from bmzoo.evaluation.conditional import conditional_spread, owned_beads
 from bmzoo.evaluation.metric import Blocks, Metric, Outcome, Rule, priorities, sample, total
 from bmzoo.evaluation.resampling import finite, halves, statistic
 from bmzoo.evaluation.score import make_score
-from bmzoo.frames.periodic import minimum_image
+from bmzoo.frames.lattice import minimum_image
 from bmzoo.molecules.labels import LikeAtoms
 
 Floats = NDArray[np.float64]

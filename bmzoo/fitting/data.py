@@ -14,7 +14,7 @@ from bmzoo.fitting.config import RunConfig
 from bmzoo.frames.datasets import pairs, set_apart
 from bmzoo.frames.frame import Frame, PairedFrames
 from bmzoo.frames.trajectory import Trajectory
-from bmzoo.frames.whole import whole_molecules
+from bmzoo.frames.whole import open_trajectory, whole_molecules
 from bmzoo.molecules.labels import LikeAtoms
 from bmzoo.molecules.mapping import Mapping
 from bmzoo.molecules.topology import Topology
@@ -116,9 +116,9 @@ def load_material(config: RunConfig) -> list[Material]:
 
 
 def _material(target: Target, path: Path, config: TrainingConfig, mapping: str | None = None) -> Material:
-    trajectory = Trajectory(path)
-    total, topology, system = len(trajectory), target.topology, target.system
-    topology.count_molecules(trajectory.n_particles, beads=False)
+    topology, system = target.topology, target.system
+    trajectory = open_trajectory(path, topology, beads=False)
+    total = len(trajectory)
     n_held = max(1, round(config.validation_share * total)) if config.validation_share else 0
     if n_held >= total:
         raise InputError(

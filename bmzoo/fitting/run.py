@@ -56,9 +56,11 @@ def train(
     material = load_material(chosen)
     folder = Path(output) if output is not None else _default_folder(chosen, material)
     models = _models(backend, chosen, material, device)  # a refusal leaves no folder
+    validated = chosen.training.validation_share > 0
+    validation = Validation(models, material, chosen.training.score, chosen.seed) if validated else None
     with open_folder(folder, chosen, resume=resume) as found:
         report(f"{'going on with' if found else 'training in'} {folder}")
-        outcome = _fit(models, chosen, material, folder, report)
+        outcome = _fit(models, chosen, material, validation, folder, report)
         minutes = outcome.seconds / 60
         report(f"{outcome.steps} steps in {minutes:.1f} min; kept those of step {outcome.best_step}")
         _save(models, chosen, material, outcome, folder)
@@ -88,14 +90,13 @@ def _fit(
     models: Sequence[Backmapper],
     config: RunConfig,
     material: Sequence[Material],
+    validation: Validation | None,
     folder: Path,
     report: Report,
 ) -> Outcome:
     from bmzoo.training.task import Task
     from bmzoo.training.trainer import train as run
 
-    validated = config.training.validation_share > 0
-    validation = Validation(models, material, config.training.score, config.seed) if validated else None
     tasks = [
         Task(model, model.training_batches(data.training_pairs(), seed=config.seed))
         for model, data in zip(models, material, strict=True)

@@ -8,6 +8,7 @@ of its beads, no box; ``times`` ``(n_frames,)`` ps.
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,9 @@ from numpy.typing import NDArray
 from bmzoo.errors import InputError
 from bmzoo.frames.readers import Reader, Snapshot
 
+DAMAGED = (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, BadZipFile, zlib.error)
+"""What numpy raises where an npz file is none, or is damaged."""
+
 RESOLUTION = 1e-4
 """nm; a twentieth and less of what bonds between beads fluctuate by."""
 
@@ -31,14 +35,14 @@ class BeadReader(Reader):
     def _arrays(self) -> tuple[NDArray[np.int16], NDArray[np.float64], float]:
         try:
             with np.load(self.path) as archive:
-                found = archive["positions"], archive["times"], float(archive["resolution"])
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise InputError(
-                f"{self.path} is no bead trajectory, or is damaged ({error}); copy it again"
-            ) from error
-        if found[0].ndim != 3 or found[0].shape[2:] != (3,) or len(found[0]) != len(found[1]):
+                positions, times = archive["positions"], archive["times"].astype(np.float64)
+                resolution = float(archive["resolution"])
+        except DAMAGED as error:
+            raise InputError(f"{self.path} is no bead trajectory, or is damaged; copy it again") from error
+        fit = positions.ndim == 3 and positions.shape[2] == 3 and positions.dtype.kind in "iuf"
+        if not fit or times.shape != positions.shape[:1]:
             raise InputError(f"{self.path} is no bead trajectory: its arrays do not fit one another")
-        return found
+        return positions, times, resolution
 
     @property
     def n_particles(self) -> int:

@@ -49,7 +49,8 @@ def scan_gro(path: Path) -> tuple[int, list[int]]:
             n_atoms = count
             line = b"-"
             for _ in range(count + 1):
-                line = file.readline()
+                if not (line := file.readline()):
+                    break
             if not line.strip():
                 raise InputError(
                     f"{path} is cut short in frame {len(offsets)}; "
@@ -67,7 +68,7 @@ def _count(line: bytes, path: Path, frame: int) -> int:
     except ValueError:
         raise InputError(
             f"{path}, frame {frame}: the second line must be the number of atoms, "
-            f"not '{line.decode(errors='replace').strip()}'; is it a gro file, and complete?"
+            f"not '{line[:40].decode(errors='replace').strip()}'; is it a gro file, and complete?"
         ) from None
     if count < 1:
         raise InputError(f"{path}, frame {frame} has no atoms")

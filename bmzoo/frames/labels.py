@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from bmzoo.errors import InputError
 from bmzoo.molecules.graph import MolecularGraph
 
+NAMED = (".gro", ".pdb")
+"""Formats that hold names."""
+
 
 class Labels(NamedTuple):
     """Names of all particles of a frame.

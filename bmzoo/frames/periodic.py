@@ -1,7 +1,6 @@
 """Periodic boundaries: whole molecules, molecules near their beads, neighbour lists.
 
-What a box is, and the minimum image in it, is in :mod:`bmzoo.frames.lattice`; its functions can
-be imported from here.
+What a box is, and the minimum image in it, is in :mod:`bmzoo.frames.lattice`.
 """
 
 from __future__ import annotations
@@ -12,32 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bmzoo.errors import InputError
-from bmzoo.frames.lattice import (
-    as_box,
-    box_volume,
-    is_orthorhombic,
-    minimum_image,
-    nearest_images,
-    perpendicular_widths,
-    reduced_lattice,
-    wrap,
-)
-
-__all__ = [
-    "MoleculeMaker",
-    "NeighbourPairs",
-    "as_box",
-    "box_volume",
-    "is_orthorhombic",
-    "make_whole",
-    "minimum_image",
-    "nearest_image_of",
-    "nearest_images",
-    "neighbour_pairs",
-    "perpendicular_widths",
-    "reduced_lattice",
-    "wrap",
-]
+from bmzoo.frames.lattice import as_box, is_orthorhombic, nearest_images, wrap
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -46,24 +20,22 @@ Ints = NDArray[np.int64]
 class MoleculeMaker:
     """Makes molecules whole along a spanning tree of their bonds, found once.
 
-    The first atom of every molecule stays where it is; the others move by lattice vectors only.
+    The first atom of every connected part stays where it is; the others move by lattice vectors only.
 
     Args:
         bonds: ``(n_bonds, 2)`` of one molecule.
         n_particles: atoms, or beads, of one molecule.
-        gather: bring the parts of a disconnected template to each other (first atom to the image
-            nearest to the first atom of the first part); otherwise each part is whole on its own.
 
     Raises:
         InputError: a bond to a particle that does not exist.
     """
 
-    def __init__(self, bonds: ArrayLike, n_particles: int, *, gather: bool = False) -> None:
+    def __init__(self, bonds: ArrayLike, n_particles: int) -> None:
         pairs = np.asarray(bonds, dtype=np.int64).reshape(-1, 2)
         if len(pairs) and (pairs.min() < 0 or pairs.max() >= n_particles):
             raise InputError(f"a bond names particle {pairs.max() + 1}, but a molecule has {n_particles}")
         self.n_particles = n_particles
-        self._levels = _spanning_tree(pairs, n_particles, gather)
+        self._levels = _spanning_tree(pairs, n_particles)
         self._parents = np.concatenate([np.zeros(0, dtype=np.int64), *(p for p, _ in self._levels)])
         self._children = np.concatenate([np.zeros(0, dtype=np.int64), *(c for _, c in self._levels)])
 
@@ -103,7 +75,7 @@ def _by_molecule(positions: ArrayLike, n_particles: int) -> Floats:
     return x.reshape(-1, n_particles, 3)
 
 
-def _spanning_tree(bonds: Ints, n_particles: int, gather: bool) -> list[tuple[Ints, Ints]]:
+def _spanning_tree(bonds: Ints, n_particles: int) -> list[tuple[Ints, Ints]]:
     """Parents and children, level by level from the first particle of every connected part."""
     neighbours: list[list[int]] = [[] for _ in range(n_particles)]
     for i, j in bonds.tolist():
@@ -122,10 +94,7 @@ def _spanning_tree(bonds: Ints, n_particles: int, gather: bool) -> list[tuple[In
     for root in range(n_particles):
         if depth[root] >= 0:
             continue
-        if gather and root:
-            attach(0, root, 1)
-        else:
-            depth[root] = 0
+        depth[root] = 0
         front = [root]
         while front:
             reached = []
@@ -136,30 +105,6 @@ def _spanning_tree(bonds: Ints, n_particles: int, gather: bool) -> list[tuple[In
                         reached.append(child)
             front = reached
     return [(np.array(p, dtype=np.int64), np.array(c, dtype=np.int64)) for p, c in levels]
-
-
-def make_whole(
-    positions: ArrayLike,
-    box: ArrayLike | None,
-    bonds: ArrayLike,
-    n_molecules: int = 1,
-    *,
-    gather: bool = False,
-) -> Floats:
-    """Makes molecules whole once; for many frames keep a :class:`MoleculeMaker`.
-
-    Args:
-        positions: ``(n_molecules * n, 3)`` nm.
-        box: ``(3, 3)`` nm or ``None``.
-        bonds: ``(n_bonds, 2)`` of one molecule.
-
-    Raises:
-        InputError: particles that cannot be divided among the molecules, a bond to none of them.
-    """
-    x = np.asarray(positions).reshape(-1, 3)
-    if n_molecules < 1 or len(x) % n_molecules:
-        raise InputError(f"{len(x)} particles cannot be divided into {n_molecules} equal molecules")
-    return MoleculeMaker(bonds, len(x) // n_molecules, gather=gather)(x, box)
 
 
 def nearest_image_of(positions: ArrayLike, beads: ArrayLike, box: ArrayLike | None) -> Floats:

@@ -242,11 +242,11 @@ def open_reader(path: Path) -> Reader:
 
 
 def box_or_none(box: ArrayLike | None) -> NDArray[np.float64] | None:
-    """``(3, 3)`` float64, or ``None`` where a format's way of saying "no box" is found."""
+    """``(3, 3)`` float64, or ``None`` where a format's way of saying "no box" is found: zeros only."""
     if box is None:
         return None
     rows = np.array(box, dtype=np.float64)
-    return rows if np.isfinite(rows).all() and np.any(rows) else None
+    return rows if np.any(rows) else None
 
 
 def box_of_cell(dimensions: ArrayLike | None) -> NDArray[np.float64] | None:

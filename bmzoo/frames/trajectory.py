@@ -12,7 +12,7 @@ import numpy as np
 
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame
-from bmzoo.frames.labels import Labels, read_names
+from bmzoo.frames.labels import NAMED, Labels, read_names
 from bmzoo.frames.readers import READERS, Reader, open_reader
 from bmzoo.frames.writers import FrameWriter, open_writer
 from bmzoo.molecules.graph import MolecularGraph
@@ -28,7 +28,7 @@ class Trajectory:
     Args:
         path: a gro (one or more frames), pdb, xtc, trr or dcd file; a list of such files; a folder
             or a pattern (``frames/*.gro``) of them, taken in natural order (2.gro before 10.gro).
-        structure: a gro or pdb file of the same particles, to check their number against.
+        structure: a gro or pdb file of the same particles, for their names.
 
     Raises:
         InputError: missing, empty or unknown files, particles that do not fit the structure.
@@ -45,6 +45,12 @@ class Trajectory:
                 f"{self.paths[0]} has {self.n_particles} particles, "
                 f"the structure {structure} has {len(self.labels.names)}; they must be the same"
             )
+
+    def names(self) -> tuple[str, ...] | None:
+        """Names by the structure, or the first file's own; ``None`` where its format has none."""
+        if self.labels is None and self.paths[0].suffix.lower() in NAMED:
+            self.labels = read_names(self.paths[0])
+        return None if self.labels is None else self.labels.names
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -65,10 +71,17 @@ class Trajectory:
         Raises:
             InputError: a frame that is damaged, has NaN or another number of particles.
         """
+        return self._stream(self.numbers(start, stop, step))
+
+    def numbers(self, start: int | None = None, stop: int | None = None, step: int | None = None) -> range:
+        """Which frames a slice takes.
+
+        Raises:
+            InputError: a step of 0.
+        """
         if step == 0:
             raise InputError("the step between frames must not be 0")
-        wanted = range(*slice(start, stop, step).indices(len(self)))
-        return self._stream(wanted)
+        return range(*slice(start, stop, step).indices(len(self)))
 
     def _stream(self, wanted: range) -> Iterator[Frame]:
         files = range(len(self._readers))

@@ -21,12 +21,20 @@ def frames_of_universe(
     """Frames of an MDAnalysis Universe or AtomGroup, one at a time, in nm and ps.
 
     Raises:
-        InputError: if it is neither.
+        InputError: if it is neither, or has no trajectory; a step of 0.
     """
-    from MDAnalysis.lib.mdamath import triclinic_vectors
-
     if not hasattr(group, "universe"):
         raise InputError(f"expected a path, an MDAnalysis Universe or AtomGroup, not {type(group).__name__}")
+    if not hasattr(group.universe, "trajectory"):
+        raise InputError("the Universe has no trajectory; load one into it")
+    if step == 0:
+        raise InputError("the step between frames must not be 0")
+    return _frames(group, start, stop, step)
+
+
+def _frames(group: Any, start: int | None, stop: int | None, step: int | None) -> Iterator[Frame]:
+    from MDAnalysis.lib.mdamath import triclinic_vectors
+
     universe, atoms = group.universe, group.atoms
     for step_ in universe.trajectory[start:stop:step]:
         dimensions = step_.dimensions

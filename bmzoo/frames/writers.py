@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, ClassVar
@@ -51,9 +52,9 @@ class FrameWriter(ABC):
         self._check_place()
 
     def _check_place(self) -> None:
-        if self.path.is_dir():
-            raise InputError(f"cannot write {self.path}: it is a folder; name a file")
         try:
+            if self.path.is_dir():
+                raise InputError(f"cannot write {self.path}: it is a folder; name a file")
             self._partial.touch()
         except OSError as error:
             raise InputError(
@@ -89,6 +90,10 @@ class FrameWriter(ABC):
     @abstractmethod
     def _close(self) -> None:
         """Finishes and closes the file; harmless where nothing was written."""
+
+    def discard(self) -> None:
+        """Gives up before the first frame."""
+        self._partial.unlink(missing_ok=True)
 
     def __enter__(self) -> FrameWriter:
         return self
@@ -295,3 +300,19 @@ def open_writer(
         first_atoms = molecule.n_atoms * np.arange(n_molecules)[:, None, None]
         bonds = (molecule.bonds + first_atoms).reshape(-1, 2)
     return WRITERS[place.suffix.lower()](place, labels, bonds)
+
+
+def check_output(path: Path, inputs: Iterable[object] = ()) -> None:
+    """Refuses what could not be written in the end, before anything is computed.
+
+    Args:
+        path: of the output.
+        inputs: what must not be overwritten: paths; anything else is passed over.
+
+    Raises:
+        InputError: an unknown format, a place that cannot be written, one of the inputs.
+    """
+    open_writer(path).discard()
+    given = [Path(place) for place in inputs if isinstance(place, str | Path)]
+    if path.exists() and any(place.exists() and path.samefile(place) for place in given):
+        raise InputError(f"{path} is an input, and would be overwritten; choose another output")

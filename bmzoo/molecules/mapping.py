@@ -152,11 +152,6 @@ class Mapping:
         away = abs(self.weights[:, order] - self.weights)
         return bool((self.owners[order] == self.owners).all() and away.max() <= 1e-9 * self.weights.max())
 
-    def unmapped(self, graph: MolecularGraph) -> NDArray[np.int64]:
-        """``(n,)`` heavy atoms without weight in any bead: the beads say little about where they are."""
-        counted = np.asarray(abs(self.weights).sum(axis=0)).ravel() > 0
-        return np.flatnonzero(~counted & ~graph.is_hydrogen).astype(np.int64)
-
     def validate(self, graph: MolecularGraph) -> None:
         """Checks that mapping and graph belong together.
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bmzoo.errors import InputError
-from bmzoo.frames.periodic import as_box, neighbour_pairs, perpendicular_widths
+from bmzoo.frames.lattice import as_box, perpendicular_widths
+from bmzoo.frames.periodic import neighbour_pairs
 from bmzoo.molecules.forcefield import ForceField
 
 Box = Tensor | NDArray[np.floating] | None

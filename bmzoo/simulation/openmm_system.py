@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bmzoo.errors import InputError
+from bmzoo.frames.lattice import perpendicular_widths
 from bmzoo.molecules.forcefield import ForceField
 from bmzoo.molecules.topology import Topology
 
@@ -97,14 +98,6 @@ def reduced_box(box: NDArray[np.floating]) -> Floats:
     reduced[2] -= reduced[0] * np.round(reduced[2, 0] / reduced[0, 0])
     reduced[1] -= reduced[0] * np.round(reduced[1, 0] / reduced[0, 0])
     return reduced
-
-
-def perpendicular_widths(box: NDArray[np.floating]) -> Floats:
-    """``(3,)`` nm: distances between opposite faces of the box."""
-    a, b, c = np.asarray(box, dtype=np.float64)
-    normals = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)])
-    widths: Floats = abs(np.linalg.det(box)) / np.linalg.norm(normals, axis=1)
-    return widths
 
 
 def repartitioned_masses(field: ForceField, hydrogen_mass: float) -> Floats:

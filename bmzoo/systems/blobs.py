@@ -9,12 +9,12 @@ particles are merged into a bead, for the backmappers that put them back (the g_
 from __future__ import annotations
 
 import json
-import shutil
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bmzoo.errors import InputError
+from bmzoo.folders import work_folder
 from bmzoo.frames.datasets import coarse_grain
 from bmzoo.frames.trajectory import write_frames
 from bmzoo.frames.whole import whole_molecules
@@ -87,24 +87,26 @@ def build(output: Path, source: Path | None = None, *, state: str = STATES[0]) -
     """Maps a reference folder of the state's liquid (the embedded one by default) onto beads.
 
     Raises:
-        InputError: ``output`` exists, or there are no frames to map.
+        InputError: ``output`` exists or cannot be written, or there are no frames to map.
     """
+    with work_folder(output, {"system": "blobs", "state": state}, resume=False) as work:
+        _map(Reference(source or DATA / _liquid(state).frames), state, work / "reference")
+        os.replace(work / "reference", output)
+    return output
+
+
+def _map(reference: Reference, state: str, folder: Path) -> None:
     from bmzoo.simulation.provenance import environment, sha256
 
-    if output.exists():
-        raise InputError(f"{output} exists already; choose another --output, or remove it")
     liquid = _liquid(state)
-    reference = Reference(source or DATA / liquid.frames)
     topology = liquid.topology()
     labels = bead_graph(topology)
     given = reference.provenance
-    part = output.with_name(f".{output.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    folder.mkdir()
     splits = {}
     for name in reference.splits:
         atoms = whole_molecules(reference.frames(name), topology, beads=False)
-        path = part / f"{name}.xtc"
+        path = folder / f"{name}.xtc"
         write_frames(path, coarse_grain(atoms, topology.mapping), labels)
         kept = {
             k: v for k, v in reference.split(name).items() if k in ("runs", "interval_ps", "seed", "note")
@@ -124,9 +126,7 @@ def build(output: Path, source: Path | None = None, *, state: str = STATES[0]) -
         "generalisation": None,
         **environment(("numpy", "MDAnalysis")),
     }
-    (part / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
-    part.rename(output)
-    return output
+    (folder / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 def _liquid(state: str) -> Liquid:

@@ -47,7 +47,6 @@ def load(state: str | None = None) -> System:
         landscape=Landscape(
             "tica_ca", (alpha_carbons(graph),), lag=TICA_LAG, centres=150, lag_time=10.0, processes=4
         ),
-        notes={"ensemble": "seeded: populations are not thermodynamic"},
     )
 
 

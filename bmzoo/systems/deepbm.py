@@ -19,7 +19,7 @@ import numpy as np
 
 from bmzoo.errors import InputError
 from bmzoo.frames.frame import Frame
-from bmzoo.frames.periodic import minimum_image
+from bmzoo.frames.lattice import minimum_image
 from bmzoo.frames.trajectory import Trajectory
 from bmzoo.frames.whole import whole_molecules
 from bmzoo.frames.writers import open_writer

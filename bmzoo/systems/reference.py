@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bmzoo.errors import InputError
+from bmzoo.frames.beads import DAMAGED
 from bmzoo.frames.datasets import set_apart
 from bmzoo.frames.frame import Frame
 
@@ -94,7 +94,7 @@ class Reference:
         try:
             with np.load(path) as archive:
                 forces = archive["forces"].astype(np.float32)
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+        except DAMAGED as error:
             raise InputError(f"{path} is missing or damaged ({error}); make the data again") from error
         if len(forces) != self.n_frames(name):
             raise InputError(f"{path} holds {len(forces)} frames, the split '{name}' {self.n_frames(name)}")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -57,7 +56,6 @@ class System:
     landscape: Landscape | None = None
     benchmark_frames: int = 10
     kin: Topology | None = None
-    notes: MappingType[str, str] = field(default_factory=dict)
 
 
 def chosen_state(system: str, state: str | None, states: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,24 @@ def test_damaged_files_are_named(saved: Path, name: str) -> None:
     path = saved / name
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(InputError, match=name):
+        read_checkpoint(saved)
+
+
+def test_changed_bytes_are_seen(saved: Path) -> None:
+    path = saved / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="get the weights again"):
+        read_checkpoint(saved)
+    edit(saved, sha256=hashlib.sha256(data).hexdigest())
+    read_checkpoint(saved)
+
+
+@pytest.mark.parametrize("change", [{"config": None}, {"config": [1]}, {"scale": "x"}, {"also": 5}])
+def test_damaged_configurations_are_named(saved: Path, change: dict[str, Any]) -> None:
+    edit(saved, **change)
+    with pytest.raises(InputError, match=r"config\.json is damaged"):
         read_checkpoint(saved)
 
 

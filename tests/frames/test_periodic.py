@@ -13,17 +13,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bmzoo.errors import InputError
-from bmzoo.frames.periodic import (
-    MoleculeMaker,
-    box_volume,
-    make_whole,
-    minimum_image,
-    nearest_image_of,
-    neighbour_pairs,
-    perpendicular_widths,
-    reduced_lattice,
-    wrap,
-)
+from bmzoo.frames.lattice import box_volume, minimum_image, perpendicular_widths, reduced_lattice, wrap
+from bmzoo.frames.periodic import MoleculeMaker, nearest_image_of, neighbour_pairs
 from bmzoo.frames.trajectory import read_frames
 from bmzoo.molecules.graph import MolecularGraph
 
@@ -210,7 +201,7 @@ def test_broken_molecules_become_whole(seed: int) -> None:
     steps = rng.uniform(-0.1, 0.1, (n_molecules, n, 3))
     whole = steps + rng.normal(scale=3, size=(n_molecules, 1, 3))
     broken = whole + rng.integers(-2, 3, whole.shape) @ box
-    made = make_whole(broken.reshape(-1, 3), box, bonds, n_molecules).reshape(whole.shape)
+    made = MoleculeMaker(bonds, n)(broken, box).reshape(whole.shape)
     np.testing.assert_allclose(made - made[:, :1], whole - whole[:, :1], atol=1e-9)
     np.testing.assert_allclose(made[:, 0], broken[:, 0], atol=1e-12)
     again = MoleculeMaker(bonds, n)(made, box)
@@ -223,8 +214,6 @@ def test_parts_of_a_template() -> None:
     bonds = [[0, 1], [2, 3]]
     alone = MoleculeMaker(bonds, 4)(x, box)
     np.testing.assert_allclose(alone[:, 0], [0.1, -0.1, 2.8, 2.7])
-    together = MoleculeMaker(bonds, 4, gather=True)(x, box)
-    np.testing.assert_allclose(together[:, 0], [0.1, -0.1, -0.2, -0.3])
     np.testing.assert_array_equal(MoleculeMaker(bonds, 4)(x, None), x)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bmzoo.frames.periodic import make_whole
+from bmzoo.frames.periodic import MoleculeMaker
 from bmzoo.frames.trajectory import read_frames
 from bmzoo.molecules.formats.mapping_yaml import write_yaml
 from bmzoo.molecules.graph import MolecularGraph
@@ -30,7 +30,7 @@ def test_the_polystyrene_chain(chain: MolecularGraph) -> None:
 
 def test_the_published_melt_is_syndiotactic(chain: MolecularGraph, shared_data: Path) -> None:
     frame = next(iter(read_frames(shared_data / "sps" / "568K" / "aa.xtc", stop=1)))
-    whole = make_whole(frame.positions, frame.box, chain.bonds, n_molecules=36)
+    whole = MoleculeMaker(chain.bonds, 162)(frame.positions, frame.box)
     found = tacticity(chain, hands(whole.reshape(36, 162, 3), chain.stereocentres))
     assert found.racemic.shape == (36, 8)
     assert found.racemic_fraction == 1.0

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmzoo.errors import InputError
+from bmzoo.frames.lattice import perpendicular_widths
 from bmzoo.molecules import polystyrene
 from bmzoo.molecules.forcefield import ForceField
 from bmzoo.simulation.openmm_system import (
     FORCE_GROUPS,
     build_system,
-    perpendicular_widths,
     reduced_box,
     repartitioned_masses,
 )

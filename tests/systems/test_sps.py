@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from bmzoo.errors import InputError
-from bmzoo.frames.periodic import make_whole, minimum_image
+from bmzoo.frames.lattice import minimum_image
+from bmzoo.frames.periodic import MoleculeMaker
 from bmzoo.frames.trajectory import Trajectory
 from bmzoo.molecules import polystyrene
 from bmzoo.molecules.formats.itp import read_gromacs
@@ -109,7 +110,7 @@ def test_mapping_against_published_beads(shared_data: Path, state: str, shift: i
     atoms = Trajectory(shared_data / f"sps/{state}/aa.xtc")
     beads = list(Trajectory(shared_data / f"sps/{state}/cg.xtc"))
     for frame in atoms.frames(1, None, 17):
-        whole = make_whole(frame.positions, frame.box, topology.graph.bonds, N_CHAINS)
+        whole = MoleculeMaker(topology.graph.bonds, topology.n_atoms)(frame.positions, frame.box)
         published = beads[frame.index + shift].positions
         gap = minimum_image(topology.mapping.apply(whole) - published, frame.box)
         # rounding of the beads, and what is left of that of the atoms after averaging
@@ -124,7 +125,7 @@ def test_hands_as_published(shared_data: Path, state: str) -> None:
     graph = sps.load(state).topology.graph
     centres, numbered = polystyrene.numbered_hands()
     for frame in Trajectory(shared_data / f"sps/{state}/aa.xtc").frames(0, None, 25):
-        whole = make_whole(frame.positions, frame.box, graph.bonds, N_CHAINS).reshape(N_CHAINS, -1, 3)
+        whole = MoleculeMaker(graph.bonds, graph.n_atoms)(frame.positions, frame.box).reshape(N_CHAINS, -1, 3)
         assert np.all(hands(whole, graph.stereocentres) == graph.chirality)
         assert np.all(hands(whole, centres) == numbered)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bmzoo.frames.periodic import perpendicular_widths
+from bmzoo.frames.lattice import perpendicular_widths
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bmzoo.backends.fragments.groups import Group
-from bmzoo.frames.periodic import perpendicular_widths, wrap
+from bmzoo.frames.lattice import perpendicular_widths, wrap
 from bmzoo.molecules.graph import MolecularGraph
 
 Floats = NDArray[np.float64]

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bmzoo.errors import InputError
+
 
 class TemporalCVAEConfig(BaseModel):
     """What is seen, by which networks, how they are trained, and how frames are drawn."""
@@ -124,3 +126,12 @@ class TemporalCVAEConfig(BaseModel):
     hold_bonds: bool = Field(
         True, description="put the bonds that the force field constrains to their lengths, beads kept"
     )
+
+    def check(self) -> None:
+        """Raises:
+        InputError: a setting that only networks of beads have a use for, with another network.
+        """
+        fields = type(self).model_fields
+        for name in ("springs", "spring_bonds", "modes") if self.network == "voxels" else ():
+            if getattr(self, name) != fields[name].default:
+                raise InputError(f"'{name}' belongs to 'network: beads'; leave it out, or choose that one")

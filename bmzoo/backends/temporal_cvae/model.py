@@ -52,6 +52,7 @@ class TemporalCVAE(Backmapper):
     def __init__(self, topology: Topology, config: BaseModel | None = None) -> None:
         super().__init__(topology, config)
         self.settings = cast(TemporalCVAEConfig, self.config)
+        self.settings.check()
         self.network: Network = NETWORKS[self.settings.network](topology, self.settings)
         self._losses = LossTerms(topology, self.settings)
         self._holder = Holder(topology, self.settings)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bmzoo.errors import InputError
 from bmzoo.molecules.forcefield import ForceField
+from bmzoo.molecules.formats.text import read_text
 from bmzoo.molecules.graph import MolecularGraph
 
 READERS = {".itp": "GROMACS", ".top": "GROMACS", ".pdb": "PDB", ".json": "bmzoo", ".smi": "SMILES"}
@@ -43,9 +44,13 @@ def read_molecule(paths: Sequence[Path]) -> tuple[MolecularGraph, ForceField | N
     if kind == "PDB":
         return MolecularGraph.from_pdb(paths[0]), None
     if kind == "SMILES":
-        words = paths[0].read_text().split()
-        if not words:
-            raise InputError(f"{paths[0]} is empty; it should hold one SMILES and, optionally, a name")
+        lines = [line.split() for line in read_text(paths[0]).splitlines() if line.strip()]
+        if len(lines) != 1:
+            raise InputError(
+                f"{paths[0]} has {len(lines)} lines; it should hold one SMILES and, optionally, a name "
+                "('.' joins the parts of a mixture)"
+            )
+        words = lines[0]
         return MolecularGraph.from_smiles(words[0], name=words[1] if len(words) > 1 else paths[0].stem), None
     from bmzoo.molecules.formats.native import load_topology_json
 

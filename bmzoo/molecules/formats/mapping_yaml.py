@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
 from bmzoo.errors import InputError
+from bmzoo.molecules.formats.yaml_text import load_yaml
 from bmzoo.molecules.graph import MolecularGraph
 from bmzoo.molecules.mapping import FEWEST_REFERENCES, Bead, Mapping, Rule, assign_owners
 from bmzoo.molecules.names import AtomNames, nearest
@@ -102,12 +103,7 @@ def write_yaml(mapping: Mapping, graph: MolecularGraph, path: str | PathLike[str
 
 
 def _validated(text: str, name: str) -> MappingFile:
-    try:
-        content, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{name}{place}: this is not YAML: {getattr(error, 'problem', error)}") from None
+    content, node = load_yaml(text, name), yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(content, dict):
         raise InputError(f"{name}: expected a YAML mapping with the key 'beads'")
     try:
