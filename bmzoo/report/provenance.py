@@ -51,17 +51,17 @@ def provenance(source: Source) -> str:
     )
 
 
-def command(results: Results) -> str:
-    """The command that makes the same benchmark."""
-    words = ["bmzoo", "benchmark"]
+def command(results: Results, **changes: object) -> str:
+    """The command that makes the same benchmark, or one with other settings."""
+    words, settings = ["bmzoo", "benchmark"], results.settings | changes
     for option in OPTIONS:
-        value = results.settings.get(option)
+        value = settings.get(option)
         if value is None or value == "":
             continue
         text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         words += [f"--{option.replace('_', '-')}", text]
-    words += ["--consecutive"] if results.settings.get("consecutive") else []
-    for change in results.settings.get("changes") or ():
+    words += ["--consecutive"] if settings.get("consecutive") else []
+    for change in settings.get("changes") or ():
         words += ["--set", str(change)]
     return shlex.join(words)
 

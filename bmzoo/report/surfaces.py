@@ -130,7 +130,7 @@ def populations(part: Part) -> Populations | None:
 def draw_populations(found: Populations) -> Drawing:
     """The reference as bars, rows as marks on them."""
     n = len(found.labels)
-    drawing = Drawing(max(330, 60 * n), 200)
+    drawing = Drawing(max(440, 60 * n), 200)
     left, right, top, bottom = 40, 10, 24, 170
     every = [found.reference, *(shares + errors for _, shares, errors in found.rows)]
     y = Scale(0.0, 1.08 * max(float(np.max(v)) for v in every), bottom, top)
