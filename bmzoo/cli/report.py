@@ -77,9 +77,7 @@ def _tables(found: Comparison, everything: bool) -> None:
         if everything or abs(other - one) > SLOWER * one
     ]
     if seconds:
-        title = (
-            "seconds a frame" if everything else f"seconds a frame, where they differ by over {SLOWER:.0%}"
-        )
+        title = "seconds a frame" + ("" if everything else f", where they differ by over {SLOWER:.0%}")
         print_table(title, ["row", "before", "after", "after/before"], seconds)
     typer.echo(_summary(found))
 
@@ -87,15 +85,16 @@ def _tables(found: Comparison, everything: bool) -> None:
 def _summary(found: Comparison) -> str:
     same = sum(c.verdict == "same" for c in found.changes)
     tested = sum(c.significant is not None for c in found.changes)
-    verdicts = [c.verdict for c in found.significant]
+    changed = [c.verdict for c in found.significant]
     if not found.cost:
         return "the two have no row in common: nothing is compared"
     if same == len(found.changes):
         return f"{len(found.cost)} rows in both, all their {same} scores are the same"
     return (
-        f"{len(found.cost)} rows in both; {same} of their {len(found.changes)} scores are the same; of {tested} "
-        f"with a standard error {len(verdicts)} changed significantly: {verdicts.count('better')} better (nearer "
-        f"to the floor), {verdicts.count('worse')} worse, {verdicts.count('changed')} without a floor"
+        f"{len(found.cost)} rows in both; {same} of their {len(found.changes)} scores are the same; "
+        f"of {tested} with a standard error {len(changed)} changed significantly: "
+        f"{changed.count('better')} better (nearer to the floor), {changed.count('worse')} worse, "
+        f"{changed.count('changed')} without a floor"
     )
 
 

@@ -14,7 +14,7 @@ from bmzoo.simulation.refine import RefineSettings
 AUC = "detectability/c2st_auc"
 WIDTH, HEIGHT = 420, 280
 LEFT, RIGHT, TOP, BOTTOM = 42, 16, 26, 36
-LETTER, LINE, POINT = 6.6, 12.0, 6.0
+LETTER, LINE, POINT = 8.0, 12.0, 6.0
 """Pixels: width of a letter of a name, height of a line, half the size of a point."""
 LETTERS = 28
 """Of a name; more are cut."""

@@ -53,7 +53,8 @@ def _longer_dynamics(source: Source) -> str:
     durations = [run.duration for run in runs if run.kind == "thermalise"]
     if not durations or max(durations) >= LONG:
         return ""
-    again = command(source.results, backends="geometric", samples=1, weights=None, changes=(), refine=LADDER)
+    changes = {"backends": "geometric", "samples": 1, "weights": None, "changes": (), "refine": LADDER}
+    again = command(source.results, brief=True, **changes)
     return _missing("Not here: the baseline after 1, 10 and 100 ps of restrained MD", again, ", in hours")
 
 
@@ -121,17 +122,16 @@ def systems(source: Source, plots: dict[str, list[Group]]) -> str:
     )
     legend += "<p class='muted'>Where frames are few, bins of a figure are joined; scores take them all.</p>"
     if len(source.backends) > COLORS:
-        legend += f"<p class='muted'>There are more backends than the {COLORS} colours, which repeat: choose fewer.</p>"
-    if not any(
-        name.startswith("kinetics/") for p in source.parts for e in p.entries for name in e.row.scores
-    ):
-        again = command(source.results, consecutive=True)
+        legend += "<p class='muted'>There are more backends than colours, which repeat: choose fewer.</p>"
+    names = {name for p in source.parts for e in p.entries for name in e.row.scores}
+    if not any(name.startswith("kinetics/") for name in names):
+        again = command(source.results, brief=True, consecutive=True)
         legend += _missing(
             "Not here, because they need frames that follow one another: timescales, velocities and memory",
             again,
             ""
             if source.results.settings.get("frames")
-            else ", from all test frames unless --frames says fewer",
+            else ", from all test frames unless --frames is given",
         )
     parts = "".join(_part(part, plots[part.key]) for part in source.parts)
     return f"{legend}{_filters(source)}{parts}"

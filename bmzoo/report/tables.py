@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from bmzoo.benchmark.results import COLUMNS, ROUNDING
 from bmzoo.evaluation.definitions import definition_of
@@ -40,7 +39,7 @@ def _table(key: str, caption: str, rows: Sequence[tuple[Part, Entry]]) -> str:
     body = "".join(_row(part, entry, best) for part, entry in rows)
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">'
-        f'<table class="sortable" id="table-{key}"><caption>{escape(caption)}</caption>'
+        f'<table class="sortable" id="table-{key}"><caption><span>{escape(caption)}</span></caption>'
         f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -152,8 +151,9 @@ def all_scores(part: Part) -> str:
             f'<tr><th scope="row">{escape(name)}{unit} {_link(name)}</th>'
             f'<td class="n">{short(found["floor"])}</td>{cells}</tr>'
         )
+    label = f"All scores of {escape(part.label)}"
     return (
-        f'<div class="scroll tall" role="region" tabindex="0" aria-label="All scores of {escape(part.label)}">'
+        f'<div class="scroll tall" role="region" tabindex="0" aria-label="{label}">'
         f'<table><thead><tr><th scope="col">score</th><th scope="col">floor</th>{heads}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
