@@ -111,8 +111,8 @@ class Results:
             return cls(**{part.name: data[part.name] for part in fields(cls)})
         except (TypeError, KeyError, AttributeError):
             raise InputError(
-                f"{path} was written by another bmzoo ({data.get('bmzoo', 'unknown')}), whose rows this one "
-                f"({bmzoo.__version__}) does not know; run the benchmark again"
+                f"{path} was written by bmzoo {data.get('bmzoo', 'of an unknown version')} in a way that "
+                f"bmzoo {bmzoo.__version__} does not understand; run the benchmark again"
             ) from None
 
     def table(self) -> tuple[list[str], list[list[str]]]:
@@ -127,9 +127,17 @@ class Results:
 
 
 def _row(scores: dict[str, dict[str, Any]], **data: Any) -> Row:
-    """With every score whole."""
+    """With every score whole.
+
+    Raises:
+        TypeError, KeyError, AttributeError: anything that a benchmark does not write.
+    """
     found = {name: {key: score[key] for key in SCORE} for name, score in scores.items()}
-    return Row(scores=found, **data)
+    numbers = [score[key] for score in found.values() for key in ("value", "floor", "stderr")]
+    row = Row(scores=found, **data)
+    if not all(isinstance(n, int | float) for n in [row.seconds, *(n for n in numbers if n is not None)]):
+        raise TypeError
+    return row
 
 
 def place(system: str, state: str, test_set: str) -> str:

@@ -32,7 +32,7 @@ def overview(source: Source) -> str:
 def costs(source: Source, figures: list[Figure]) -> str:
     """The Pareto figures."""
     if not figures:
-        return ""
+        return _longer_dynamics(source)
     return (
         "<p>C2ST AUC says how well a classifier tells the frames from real ones: 0.5 is nobody can, 1 is "
         "always. Circles are raw frames, squares thermalised, triangles minimised; lines join what "

@@ -104,7 +104,7 @@ class Populations:
 def populations(part: Part) -> Populations | None:
     """What the landscape's scores or histograms say; ``None`` for a system without a landscape."""
     scores = next((e.row.scores for e in part.entries if any(n.startswith(BASINS) for n in e.row.scores)), {})
-    names = [name for name in scores if name.startswith(BASINS)]
+    names = [name for name in scores if name.startswith(BASINS) and scores[name]["floor"] is not None]
     if names:
         reference = np.array([scores[n]["floor"] for n in names], dtype=np.float64)
         rows = []
