@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from html import escape
 from itertools import pairwise
 
+from bmzoo.report.markup import short
 from bmzoo.report.source import Entry, Part
 from bmzoo.report.surfaces import mark
 from bmzoo.report.svg import Drawing, Scale
@@ -16,8 +18,8 @@ WIDTH, HEIGHT = 420, 280
 LEFT, RIGHT, TOP, BOTTOM = 42, 16, 26, 36
 LETTER, LINE, POINT = 8.0, 12.0, 6.0
 """Pixels: width of a letter of a name, height of a line, half the size of a point."""
-LETTERS = 28
-"""Of a name; more are cut."""
+LETTERS, FAR = 28, 60
+"""Of a name, more are cut; pixels that it may be away from its point."""
 
 
 def draw_pareto(part: Part, clock: str = "seconds a frame") -> Drawing | None:
@@ -82,7 +84,8 @@ def _draw_point(drawing: Drawing, entry: Entry, px: float, py: float, y: Scale) 
     if score["stderr"]:
         low, high = (float(y(score["value"] + sign * score["stderr"])) for sign in (-1, 1))
         drawing.path(f"M{px:.1f} {low:.1f}V{high:.1f}", f"line s{entry.color}")
-    drawing.add(mark(entry, px, py))
+    said = f"{entry.label}: {short(score['value'])} at {short(entry.seconds_per_frame)} s"
+    drawing.add(f"<g><title>{escape(said)}</title>{mark(entry, px, py)}</g>")
 
 
 def _draw_durations(
@@ -99,7 +102,10 @@ def _draw_durations(
 
 
 def _draw_names(drawing: Drawing, entries: Sequence[Entry], places: dict[int, tuple[float, float]]) -> None:
-    """The backend's name above its raw point, moved up or down until it hides neither a name nor a point."""
+    """The backend's name above its raw point, moved up or down until it hides neither a name nor a point.
+
+    Where there is no place for it, a mouse on the point still finds it.
+    """
     named = {e.row.backend: e for e in reversed(entries)}
     # Middle, half the width, and the heights of a name's baseline that would hide it.
     taken = [(x, POINT, y - 1.5 * POINT, y + 2.5 * POINT) for x, y in places.values()]
@@ -109,7 +115,7 @@ def _draw_names(drawing: Drawing, entries: Sequence[Entry], places: dict[int, tu
         name = name if len(name) <= LETTERS else name[: LETTERS - 1] + "…"
         half = LETTER * len(name) / 2
         middle = min(max(px, LEFT + half), WIDTH - RIGHT - half)
-        steps = [y for k in range(0, HEIGHT, 3) for y in (py - 10 - k, py + 18 + k)]
+        steps = [y for k in range(0, FAR, 3) for y in (py - 10 - k, py + 18 + k)]
         y = next(
             (
                 y
@@ -117,7 +123,9 @@ def _draw_names(drawing: Drawing, entries: Sequence[Entry], places: dict[int, tu
                 if TOP + 3 < y < HEIGHT - BOTTOM
                 and not any(abs(middle - x) < half + w and low < y < high for x, w, low, high in taken)
             ),
-            py - 10,
+            None,
         )
+        if y is None:
+            continue
         taken.append((middle, half, y - LINE, y + LINE))
         drawing.text(middle, y, name, f"halo f{entry.color}", "middle")
