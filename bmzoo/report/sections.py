@@ -24,7 +24,7 @@ def overview(source: Source) -> str:
         return "<p>No row was finished; see below what was left out, and why.</p>"
     return (
         "<p>Click a heading to sort by it, a <span class='ask' aria-hidden='true'>?</span> for what it "
-        "means. The closer to its floor, the better; below it is chance, no merit. Bold: nothing in the same "
+        "means. The closer to its floor, the better; to be below it is no merit. Bold: nothing in the same "
         "table is closer on that system by more than two standard errors.</p>" + headline(source)
     )
 
