@@ -6,7 +6,7 @@ import json
 import math
 import os
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ TEST_SETS = {
     "generalisation": "frames of a coarse-grained simulation, which have no atoms to pair with",
 }
 """What backends are given."""
+SCORE = ("value", "floor", "ratio", "stderr", "unit", "n", "note")
 ROUNDING = 1e-12
 """What is smaller is shown as nothing."""
 
@@ -104,14 +105,24 @@ class Results:
         InputError: no such file, or not a benchmark's results of a schema known here.
         """
         try:
-            data = json.loads(path.read_text())
-            if data["schema"] != SCHEMA:
-                raise InputError(f"{path} has schema {data['schema']}, this bmzoo reads schema {SCHEMA}")
-            return cls(**data | {"rows": [Row(**row) for row in data["rows"]]})
-        except InputError:
-            raise
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path} is no results.json of a benchmark ({error})") from None
+            data = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
+            schema = data["schema"]
+        except OSError as error:
+            reason = error.strerror or "no file"
+            raise InputError(f"{path} cannot be read ({reason}); give what 'bmzoo benchmark' made") from None
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{path} is no results.json of a benchmark") from None
+        if schema != SCHEMA:
+            raise InputError(f"{path} has schema {schema}, this bmzoo reads schema {SCHEMA}")
+        try:
+            data["rows"] = [_row(**row) for row in data["rows"]]
+            # Nothing by default: it would be this machine, this day.
+            return cls(**{part.name: data[part.name] for part in fields(cls)})
+        except (TypeError, KeyError, AttributeError):
+            raise InputError(
+                f"{path} was written by bmzoo {data.get('bmzoo', 'of an unknown version')} in a way that "
+                f"bmzoo {bmzoo.__version__} does not understand; run the benchmark again"
+            ) from None
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Header and cells of the summary, floors in brackets."""
@@ -122,6 +133,20 @@ class Results:
             scores = [_cell(row.scores.get(key)) for key in COLUMNS.values()]
             cells.append([row.place, row.backend, row.refine, *scores, f"{per_frame:.3g}"])
         return header, cells
+
+
+def _row(scores: dict[str, dict[str, Any]], **data: Any) -> Row:
+    """With every score whole.
+
+    Raises:
+        TypeError, KeyError, AttributeError: anything that a benchmark does not write.
+    """
+    found = {name: {key: score[key] for key in SCORE} for name, score in scores.items()}
+    numbers = [score[key] for score in found.values() for key in ("value", "floor", "stderr")]
+    row = Row(scores=found, **data)
+    if not all(isinstance(n, int | float) for n in [row.seconds, *(n for n in numbers if n is not None)]):
+        raise TypeError
+    return row
 
 
 def place(system: str, state: str, test_set: str) -> str:
@@ -152,14 +177,18 @@ def finite(data: Any) -> Any:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory and versions: figures mean nothing without them."""
+    """Processor, cores, memory, graphics card and versions: figures mean nothing without them."""
     from importlib.metadata import version
+
+    import torch
 
     packages = ("numpy", "torch", "openmm", "MDAnalysis", "scikit-learn", "featomic", "deeptime")
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {name: version(name) for name in packages},

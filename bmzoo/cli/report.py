@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from bmzoo.benchmark.compare import Change, Comparison
 
 
+SLOWER = 0.1
+"""Times have no standard error; what differs by less is not worth a line."""
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(report)
@@ -48,7 +52,7 @@ def compare(
         print_json(found.as_dict())
         return
     for name, (one, other) in found.conditions.items():
-        typer.echo(f"{name}: {one} -> {other}")
+        typer.echo(f"{name}: {_said(one)} -> {_said(other)}")
     for where, rows in (("first", found.only_before), ("second", found.only_after)):
         for key in rows:
             typer.echo(f"only in the {where}: {_place(key)}")
@@ -57,25 +61,50 @@ def compare(
 
 def _tables(found: Comparison, everything: bool) -> None:
     header = ["row", "score", "before", "after", "difference", "+-", "verdict"]
+    headline = [c for c in found.headline if c.verdict != "same"]
+    tables = {
+        "headline": headline,
+        "other significant changes": [c for c in found.significant if c not in headline],
+    }
     if everything:
-        print_table("all scores", header, [_line(c) for c in found.changes])
-    else:
-        print_table("headline", header, [_line(c) for c in found.headline])
-        rest = [c for c in found.significant if c not in found.headline]
-        print_table("other significant changes", header, [_line(c) for c in rest])
-    seconds = [[_place(key), f"{one:.3g}", f"{other:.3g}"] for key, one, other in found.cost]
-    print_table("seconds a frame", ["row", "before", "after"], seconds)
+        tables = {"all scores": found.changes}
+    for title, changes in tables.items():
+        if changes:
+            print_table(title, header, [_line(c) for c in changes])
+    seconds = [
+        [_place(key), f"{one:.3g}", f"{other:.3g}", f"{other / one:.2f}" if one else "-"]
+        for key, one, other in found.cost
+        if everything or abs(other - one) > SLOWER * one
+    ]
+    if seconds:
+        title = "seconds a frame" + ("" if everything else f", where they differ by over {SLOWER:.0%}")
+        print_table(title, ["row", "before", "after", "after/before"], seconds)
+    typer.echo(_summary(found))
+
+
+def _summary(found: Comparison) -> str:
+    same = sum(c.verdict == "same" for c in found.changes)
     tested = sum(c.significant is not None for c in found.changes)
-    better = sum(c.verdict == "better" for c in found.significant)
-    typer.echo(
-        f"{len(found.significant)} of {tested} scores with a standard error changed significantly, "
-        f"{better} of them for the better; {len(found.changes) - tested} have none"
+    changed = [c.verdict for c in found.significant]
+    if not found.cost:
+        return "the two have no row in common: nothing is compared"
+    if same == len(found.changes):
+        return f"{len(found.cost)} rows in both, all their {same} scores are the same"
+    return (
+        f"{len(found.cost)} rows in both; {same} of their {len(found.changes)} scores are the same; "
+        f"of {tested} with a standard error {len(changed)} changed significantly: "
+        f"{changed.count('better')} better (nearer to the floor), {changed.count('worse')} worse, "
+        f"{changed.count('changed')} without a floor"
     )
+
+
+def _said(condition: object) -> str:
+    return "not recorded" if condition is None else str(condition)
 
 
 def _line(change: Change) -> list[str]:
     error = "" if change.stderr is None else f"{change.stderr:.1g}"
-    unsure = {True: "", False: " (chance)", None: " (no standard error)"}[change.significant]
+    unsure = {True: "", False: " (not significant)", None: " (no standard error)"}[change.significant]
     verdict = change.verdict + ("" if change.verdict == "same" else unsure)
     numbers = (f"{value:.4g}" for value in (change.before, change.after, change.difference))
     return [_place(change.row), change.score, *numbers, error, verdict]

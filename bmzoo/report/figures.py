@@ -9,10 +9,10 @@ from typing import Any
 
 from bmzoo.evaluation.definitions import definition_of
 from bmzoo.report.kinetics import Panel, autocorrelations, draw_panel, timescales
-from bmzoo.report.lines import Subject, draw_curves, make_curves
+from bmzoo.report.lines import NAMES, Subject, draw_curves, make_curves
 from bmzoo.report.markup import filterable, short, swatch
 from bmzoo.report.pareto import draw_pareto
-from bmzoo.report.source import Entry, Part
+from bmzoo.report.source import Entry, Part, file_name
 from bmzoo.report.surfaces import draw_confusion, draw_populations, draw_surface, populations, surface_of
 from bmzoo.report.svg import LEVELS, Drawing
 
@@ -94,13 +94,13 @@ def groups(part: Part) -> list[Group]:
 
 LANDSCAPE = (
     "Free energy above the deepest bin; a colour each kT, the strongest deepest; bins are joined where "
-    "frames are few. Where frames go: lines are basins of the reference frame, columns of the backmapped "
-    "one, in percent of the line."
+    "frames are few. Where frames go: lines are basins of the reference frame, columns, in the same order, "
+    "of the backmapped one, in percent of the line."
 )
 TEXTS = {
     "distributions": "Bonds, angles and dihedrals by the types of their atoms.",
     "packing": "Between molecules as g(r); within one, distances of atoms more than three bonds apart.",
-    "energetics": "The reference's own force field. What lies outside the axis is said below each figure.",
+    "energetics": "The reference's own force field.",
     "kinetics": (
         "From frames that follow one another. Timescales of the slowest processes of a Markov state model, "
         "the grey band the reference's standard error, bars those of the rows; what is below the lag time "
@@ -122,9 +122,10 @@ def _lines(part: Part, title: str, family: str, subjects: list[Subject]) -> Grou
         members.sort(key=lambda s: -_terms(part, s))
         group.figures += [_histogram(part, subject) for subject in members[:SHOWN]]
         if len(members) > SHOWN:
-            left_out.append(f"{SHOWN} of {len(members)} classes of {observable.replace('_', ' ')}")
+            name = NAMES.get(observable, observable.replace("_", " "))
+            left_out.append(f"{name}: {SHOWN} of {len(members)} kinds")
     if left_out:
-        group.left_out = f"Shown are {', '.join(left_out)}, those with the most terms; the scores cover all."
+        group.left_out = f"Shown are those with the most terms ({', '.join(left_out)}); the scores cover all."
     return group
 
 
@@ -196,12 +197,13 @@ def _histogram(part: Part, subject: Subject) -> Figure:
 
 def _chip(entry: Entry, subject: Subject, outside: float) -> str:
     text = f"{entry.name} {short(entry.score(subject.score), 2)}"
+    if error := entry.row.scores.get(subject.score, {}).get("stderr"):
+        text += f" ± {short(error, 1)}"
     return f"{text}, {100 * outside:.0f} % outside" if outside > 0.005 else text
 
 
 def _file(name: str) -> str:
-    safe = "".join(c if c.isalnum() or c in "-_+" else "_" for c in name.split("/", 1)[1])
-    return safe.strip("_")
+    return file_name(name.split("/", 1)[1])
 
 
 def _landscape(part: Part) -> Group:
@@ -247,7 +249,7 @@ def _surfaces(part: Part, name: str, axes: tuple[str, str]) -> Iterator[Figure]:
             first = False
         drawing = draw_surface(generated, edges, axes)
         said = f"JSD {short(entry.score(score), 2)}, floor {short(entry.floor(score), 2)}"
-        file = f"{base}-{entry.row.backend}-{_file('/' + entry.row.refine)}"
+        file = f"{base}-{file_name(f'{entry.row.backend}-{entry.row.refine}')}"
         yield Figure(
             file, entry.label, drawing, score, said, f'<span class="chip">{said}</span>', filterable(entry)
         )
@@ -261,7 +263,7 @@ def _confusions(part: Part, labels: list[str]) -> Iterator[Figure]:
                 continue
             score = name.replace("confusion", "agreement")
             said = f"{100 * (entry.score(score) or 0.0):.0f} % stay in their own"
-            file = f"{part.key}/{_file(name)}-{entry.row.backend}-{_file('/' + entry.row.refine)}"
+            file = f"{part.key}/{_file(name)}-{file_name(f'{entry.row.backend}-{entry.row.refine}')}"
             title = f"where frames go: {entry.label}"
             drawing = draw_confusion(found["counts"], labels)
             chip = f'<span class="chip">{said}</span>'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,8 @@ CLASSES = {"": "of all atoms", "heavy": "of heavy atoms", "hydrogen": "of hydrog
 """Of velocities."""
 JOINED = 3
 """Bins of a logarithmic histogram that are drawn as one."""
+FEW = 6.0
+"""Counts of the reference that a bin must hold, on average over those that hold any, or bins are joined."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class Subject:
     def logarithmic(self) -> bool:
         """Whether bins are equally wide in the logarithm: velocities span decades."""
         return self.observable.endswith("velocity")
+
+    @property
+    def circular(self) -> bool:
+        """Whether it is an angle from -180 to 180 degrees."""
+        return self.family == "distributions" and self.observable in ("proper", "improper")
 
     @property
     def measure(self) -> str:
@@ -107,28 +114,34 @@ class Curves:
         reference: ``(n_bins,)`` density, over the decimal logarithm of velocities; or g(r).
         floor: ``(2, n_bins)`` lowest and highest of the reference's halves, if they are known.
         lines: ``(n_bins,)`` for every row.
-        outside: share of every row that lies on no bin.
+        window: what of the edges is drawn.
+        outside: share of every row that lies beyond the window.
     """
 
     edges: Floats
     reference: Floats
     floor: Floats | None
     lines: list[Floats]
+    window: tuple[float, float]
     outside: list[float]
     logarithmic: bool = False
 
     @property
     def centres(self) -> Floats:
-        if self.logarithmic:
-            return np.sqrt(self.edges[1:] * self.edges[:-1])
-        return (self.edges[1:] + self.edges[:-1]) / 2
+        return _centres(self.edges, self.logarithmic)
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """``(n_bins,)`` bins in the window."""
+        return (self.centres >= self.window[0]) & (self.centres <= self.window[1])
 
 
 def make_curves(subject: Subject, histograms: Sequence[Histogram]) -> Curves:
     """Densities from counts; g(r) is one already."""
     first = histograms[0]
     edges = first["edges"]
-    log, joined = subject.logarithmic, JOINED if subject.logarithmic else 1
+    log = subject.logarithmic
+    joined = JOINED if log else _joined(first["reference"], len(edges) - 1)
     shown = edges[::joined]
     widths = np.diff(np.log10(shown) if log else shown)
 
@@ -138,30 +151,46 @@ def make_curves(subject: Subject, histograms: Sequence[Histogram]) -> Curves:
         inner = values[1:-1].reshape(-1, joined).sum(axis=1)
         return inner / max(float(values.sum()), 1e-300) / widths
 
-    def outside(values: Floats) -> float:
-        counted = len(values) != len(edges) - 1
-        # Distances beyond the last edge of g(r) are as many as the search happened to find.
-        if not counted or subject.family == "packing" or not values.sum():
-            return 0.0
-        return float((values[0] + values[-1]) / values.sum())
-
     halves = [density(half) for half in first.get("reference_halves", ())]
-    return Curves(
+    curves = Curves(
         shown,
         density(first["reference"]),
         np.stack([np.min(halves, axis=0), np.max(halves, axis=0)]) if halves else None,
         [density(h["generated"]) for h in histograms],
-        [outside(h["generated"]) for h in histograms],
+        (float(edges[0]), float(edges[-1])),
+        [0.0] * len(histograms),
         log,
     )
+    curves = replace(curves, window=_window(subject, curves))
+    # Distances beyond the last edge of g(r) are as many as the search happened to find.
+    if subject.family == "packing":
+        return curves
+    shares = [float((line * widths)[curves.inside].sum()) for line in curves.lines]
+    known = [h["generated"].sum() > 0 for h in histograms]
+    return replace(curves, outside=[1 - s if k else 0.0 for s, k in zip(shares, known, strict=True)])
+
+
+def _centres(edges: Floats, logarithmic: bool) -> Floats:
+    return np.sqrt(edges[1:] * edges[:-1]) if logarithmic else (edges[1:] + edges[:-1]) / 2
+
+
+def _joined(reference: Floats, n_bins: int) -> int:
+    """How many bins are drawn as one, so that what is seen is more than the noise of few counts."""
+    if len(reference) == n_bins:
+        return 1
+    inner = reference[1:-1]
+    for factor in (1, 2, 5):
+        filled = np.count_nonzero(inner.reshape(-1, factor).sum(axis=1)) if n_bins % factor == 0 else 0
+        if filled and inner.sum() >= FEW * filled:
+            return factor
+    return 5 if n_bins % 5 == 0 else 1
 
 
 def draw_curves(subject: Subject, curves: Curves, entries: Sequence[Entry]) -> Drawing:
     """The figure, ready for page and file."""
     drawing = Drawing(WIDTH, HEIGHT)
-    low, high = _window(subject, curves)
-    x = Scale(low, high, LEFT, WIDTH - RIGHT, subject.logarithmic)
-    inside = (curves.centres >= low) & (curves.centres <= high)
+    x = Scale(*curves.window, LEFT, WIDTH - RIGHT, subject.logarithmic)
+    inside = curves.inside
     y = Scale(0.0, _top(subject, curves, inside), HEIGHT - BOTTOM, TOP)
     drawing.y_axis(y, LEFT, "g" if subject.observable == "g_inter" else "density", WIDTH - LEFT - RIGHT)
     edges, reference = _cut(curves, curves.reference, inside)
@@ -176,15 +205,15 @@ def draw_curves(subject: Subject, curves: Curves, entries: Sequence[Entry]) -> D
         style = "" if entry.raw else " dotted" if entry.row.refine == "minimise" else " dashed"
         drawing.path(polyline(x(curves.centres[inside]), clipped), f"line s{entry.color}{style}")
         drawing.close_row()
-    circle = subject.observable in ("proper", "improper")
-    drawing.x_axis(x, HEIGHT - BOTTOM, subject.axis, [-180, -90, 0, 90, 180] if circle else None)
+    ticks = [-180, -90, 0, 90, 180] if subject.circular else None
+    drawing.x_axis(x, HEIGHT - BOTTOM, subject.axis, ticks)
     return drawing
 
 
 def _window(subject: Subject, curves: Curves) -> tuple[float, float]:
     """Where the reference is, and as much again around it; all of a dihedral, a g(r), all velocities."""
     edges = curves.edges
-    if subject.observable in ("proper", "improper", "g_inter", "g_intra"):
+    if subject.circular or subject.family == "packing":
         return float(edges[0]), float(edges[-1])
     drawn = [curves.reference, *curves.lines] if subject.logarithmic else [curves.reference]
     filled = np.flatnonzero(np.any([values > 0.005 * values.max() for values in drawn], axis=0))

@@ -55,7 +55,7 @@ def write_report(folder: str | Path) -> Path:
     fronts = [found for part in source.parts if (found := pareto(part)) is not None]
     sections = {
         "scores": ("Scores at a glance", overview(source)),
-        "cost": ("Cost against detectability", costs(fronts)),
+        "cost": ("Cost against detectability", costs(source, fronts)),
         "frames": ("Frames in three dimensions", frames(source)),
         "systems": ("System by system", systems(source, plots)),
         "definitions": ("How the scores are defined", definitions()),
@@ -104,7 +104,7 @@ def _page(source: Source, sections: dict[str, tuple[str, str]]) -> str:
         ),
         "version": escape(bmzoo.__version__),
         "licence": escape(_asset("3Dmol-LICENSE.txt")),
-        "scenes": json.dumps(scenes(source), separators=(",", ":")).replace("</", "<\\/"),
+        "scenes": json.dumps(scenes(source), separators=(",", ":")).replace("<", "\\u003c"),
         "library": _asset("3Dmol-min.js"),
         "script": _asset("page.js") + _asset("viewer.js"),
     }
@@ -127,6 +127,7 @@ def _style() -> str:
         f':root[data-scheme="light"]{{{light} color-scheme: light}}'
         f':root[data-scheme="dark"]{{{dark} color-scheme: dark}}'
         f"{RULES}{_asset('style.css')}{swatches}"
+        f"@media print{{:root, :root[data-scheme]{{{light} color-scheme: light}}}}"
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from html import escape
 from itertools import pairwise
 
+from bmzoo.report.markup import short
 from bmzoo.report.source import Entry, Part
 from bmzoo.report.surfaces import mark
 from bmzoo.report.svg import Drawing, Scale
@@ -13,9 +15,11 @@ from bmzoo.simulation.refine import RefineSettings
 
 AUC = "detectability/c2st_auc"
 WIDTH, HEIGHT = 420, 280
-LEFT, RIGHT, TOP, BOTTOM = 42, 16, 26, 44
-LETTER, LINE, POINT = 6.6, 12.0, 6.0
+LEFT, RIGHT, TOP, BOTTOM = 42, 16, 26, 36
+LETTER, LINE, POINT = 8.0, 12.0, 6.0
 """Pixels: width of a letter of a name, height of a line, half the size of a point."""
+LETTERS, FAR = 28, 60
+"""Of a name, more are cut; pixels that it may be away from its point."""
 
 
 def draw_pareto(part: Part, clock: str = "seconds a frame") -> Drawing | None:
@@ -33,10 +37,11 @@ def draw_pareto(part: Part, clock: str = "seconds a frame") -> Drawing | None:
     x = Scale(low, high * (10 if low == high else 1), LEFT, WIDTH - RIGHT, log=True)
     values = [e.score(AUC) or 0.0 for e in entries]
     floor = next((f for e in entries if (f := e.floor(AUC)) is not None), 0.5)
-    y = Scale(min(0.45, min(*values, floor) - 0.05), 1.05, HEIGHT - BOTTOM, TOP)
-    drawing.y_axis(y, LEFT, "C2ST AUC: lower is harder to tell from the reference", WIDTH - LEFT - RIGHT)
+    y = Scale(min(0.45, min(*values, floor) - 0.05), 1.1, HEIGHT - BOTTOM, TOP)
+    drawing.y_axis(y, LEFT, "C2ST AUC (lower: harder to tell from the reference)", WIDTH - LEFT - RIGHT)
     drawing.path(f"M{LEFT} {float(y(floor)):.1f}H{WIDTH - RIGHT}", "rule")
-    drawing.text(WIDTH - RIGHT, float(y(floor)) + 13, "floor", "name", "end")
+    # Nothing is cheap and as good as that.
+    drawing.text(LEFT + 3, float(y(floor)) - 4, "floor", "name")
     places = {id(e): (float(x(s)), float(y(v))) for e, s, v in zip(entries, seconds, values, strict=True)}
     drawing.path(_front([places[id(e)] for e in entries], WIDTH - RIGHT), "front")
     _draw_links(drawing, entries, places)
@@ -79,7 +84,8 @@ def _draw_point(drawing: Drawing, entry: Entry, px: float, py: float, y: Scale) 
     if score["stderr"]:
         low, high = (float(y(score["value"] + sign * score["stderr"])) for sign in (-1, 1))
         drawing.path(f"M{px:.1f} {low:.1f}V{high:.1f}", f"line s{entry.color}")
-    drawing.add(mark(entry, px, py))
+    said = f"{entry.label}: {short(score['value'])} at {short(entry.seconds_per_frame)} s"
+    drawing.add(f"<g><title>{escape(said)}</title>{mark(entry, px, py)}</g>")
 
 
 def _draw_durations(
@@ -96,16 +102,30 @@ def _draw_durations(
 
 
 def _draw_names(drawing: Drawing, entries: Sequence[Entry], places: dict[int, tuple[float, float]]) -> None:
-    """The backend's name above its raw point, pushed up until it hides neither a name nor a point."""
+    """The backend's name above its raw point, moved up or down until it hides neither a name nor a point.
+
+    Where there is no place for it, a mouse on the point still finds it.
+    """
     named = {e.row.backend: e for e in reversed(entries)}
     # Middle, half the width, and the heights of a name's baseline that would hide it.
     taken = [(x, POINT, y - 1.5 * POINT, y + 2.5 * POINT) for x, y in places.values()]
     for entry in sorted(named.values(), key=lambda e: -places[id(e)][1]):
         px, py = places[id(entry)]
-        half = LETTER * len(entry.row.backend) / 2
+        name = entry.row.backend
+        name = name if len(name) <= LETTERS else name[: LETTERS - 1] + "…"
+        half = LETTER * len(name) / 2
         middle = min(max(px, LEFT + half), WIDTH - RIGHT - half)
-        y = py - 10
-        while any(abs(middle - x) < half + width and low < y < high for x, width, low, high in taken):
-            y -= 3
+        steps = [y for k in range(0, FAR, 3) for y in (py - 10 - k, py + 18 + k)]
+        y = next(
+            (
+                y
+                for y in steps
+                if TOP + 3 < y < HEIGHT - BOTTOM
+                and not any(abs(middle - x) < half + w and low < y < high for x, w, low, high in taken)
+            ),
+            None,
+        )
+        if y is None:
+            continue
         taken.append((middle, half, y - LINE, y + LINE))
-        drawing.text(middle, y, entry.row.backend, f"halo f{entry.color}", "middle")
+        drawing.text(middle, y, name, f"halo f{entry.color}", "middle")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import fields
 from html import escape
 
+from bmzoo.benchmark.plan import Settings
 from bmzoo.benchmark.results import Results, place
 from bmzoo.report.source import Source
 
@@ -51,19 +53,30 @@ def provenance(source: Source) -> str:
     )
 
 
-def command(results: Results) -> str:
-    """The command that makes the same benchmark."""
-    words = ["bmzoo", "benchmark"]
+def command(results: Results, *, brief: bool = False, **changes: object) -> str:
+    """The command that makes the same benchmark, or one with other settings.
+
+    Args:
+        results: of the benchmark.
+        brief: without what is so by default.
+        changes: settings by name.
+    """
+    words, settings = ["bmzoo", "benchmark"], results.settings | changes
+    defaults = {part.name: _text(part.default) for part in fields(Settings)} if brief else {}
     for option in OPTIONS:
-        value = results.settings.get(option)
-        if value is None or value == "":
+        value = settings.get(option)
+        if value is None or value == "" or _text(value) == defaults.get(option):
             continue
-        text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        text = _text(value)
         words += [f"--{option.replace('_', '-')}", text]
-    words += ["--consecutive"] if results.settings.get("consecutive") else []
-    for change in results.settings.get("changes") or ():
+    words += ["--consecutive"] if settings.get("consecutive") else []
+    for change in settings.get("changes") or ():
         words += ["--set", str(change)]
     return shlex.join(words)
+
+
+def _text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _name(source: Source) -> str:

@@ -8,8 +8,14 @@ from bmzoo.benchmark.results import TEST_SETS
 from bmzoo.evaluation.definitions import COST, DEFINITIONS, RULE
 from bmzoo.report.figures import Figure, Group
 from bmzoo.report.markup import inline, rich, swatch
-from bmzoo.report.source import Part, Source
+from bmzoo.report.provenance import command
+from bmzoo.report.source import COLORS, Part, Source
 from bmzoo.report.tables import all_scores, headline
+from bmzoo.simulation.refine import RefineSettings
+
+LADDER = "none,minimise,thermalise:1,thermalise:10,thermalise:100"
+LONG = 1.0
+"""ps; a baseline that was run for longer stands for what people do without a backmapper that learned."""
 
 
 def overview(source: Source) -> str:
@@ -18,21 +24,42 @@ def overview(source: Source) -> str:
         return "<p>No row was finished; see below what was left out, and why.</p>"
     return (
         "<p>Click a heading to sort by it, a <span class='ask' aria-hidden='true'>?</span> for what it "
-        "means. The closer to its floor, the better. Bold: nothing in the same table beats it on that "
-        "system by more than two standard errors.</p>" + headline(source)
+        "means. The closer to its floor, the better; to be below it is no merit. Bold: nothing in the same "
+        "table is closer on that system by more than two standard errors.</p>" + headline(source)
     )
 
 
-def costs(figures: list[Figure]) -> str:
+def costs(source: Source, figures: list[Figure]) -> str:
     """The Pareto figures."""
     if not figures:
-        return ""
+        return _longer_dynamics(source)
     return (
         "<p>C2ST AUC says how well a classifier tells the frames from real ones: 0.5 is nobody can, 1 is "
         "always. Circles are raw frames, squares thermalised, triangles minimised; lines join what "
         "belongs together, and the grey steps are the front that no cheaper row reaches.</p>"
         f'<div class="figures wide">{"".join(figure.html() for figure in figures)}</div>'
+        + _longer_dynamics(source)
     )
+
+
+def _longer_dynamics(source: Source) -> str:
+    """How to get what today's practice is compared by, where it is missing."""
+    runs = [
+        RefineSettings.parse(e.row.refine)
+        for p in source.parts
+        for e in p.entries
+        if e.row.backend == "geometric"
+    ]
+    durations = [run.duration for run in runs if run.kind == "thermalise"]
+    if not durations or max(durations) >= LONG:
+        return ""
+    changes = {"backends": "geometric", "samples": 1, "weights": None, "changes": (), "refine": LADDER}
+    again = command(source.results, brief=True, **changes)
+    return _missing("Not here: the baseline after 1, 10 and 100 ps of restrained MD", again, ", in hours")
+
+
+def _missing(what: str, again: str, cost: str = "") -> str:
+    return f'<p class="muted missing">{what}: <code>{escape(again)}</code> computes them{cost}.</p>'
 
 
 def frames(source: Source) -> str:
@@ -93,6 +120,19 @@ def systems(source: Source, plots: dict[str, list[Group]]) -> str:
         '<li><i class="swatch"></i>raw</li><li><i class="swatch dashed"></i>thermalised</li>'
         '<li><i class="swatch dotted"></i>minimised</li></ul>'
     )
+    legend += "<p class='muted'>Where frames are few, bins of a figure are joined; scores take them all.</p>"
+    if len(source.backends) > COLORS:
+        legend += "<p class='muted'>There are more backends than colours, which repeat: choose fewer.</p>"
+    names = {name for p in source.parts for e in p.entries for name in e.row.scores}
+    if not any(name.startswith("kinetics/") for name in names):
+        again = command(source.results, brief=True, consecutive=True)
+        legend += _missing(
+            "Not here, because they need frames that follow one another: timescales, velocities and memory",
+            again,
+            ""
+            if source.results.settings.get("frames")
+            else ", from all test frames unless --frames is given",
+        )
     parts = "".join(_part(part, plots[part.key]) for part in source.parts)
     return f"{legend}{_filters(source)}{parts}"
 

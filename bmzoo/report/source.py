@@ -16,6 +16,13 @@ from bmzoo.errors import InputError
 
 Floats = NDArray[np.float64]
 Histogram = dict[str, Floats]
+COLORS = 8
+"""Of backends; more repeat them."""
+
+
+def file_name(text: str) -> str:
+    """What any file system and any link takes."""
+    return "".join(c if c.isalnum() or c in "-_+." else "_" for c in text).strip("_.")
 
 
 @dataclass
@@ -94,7 +101,7 @@ class Part:
     @property
     def key(self) -> str:
         """For links and file names."""
-        return self.label.replace(":", "-").replace(" ", "-")
+        return file_name(self.label.replace(":", "-").replace(" ", "-"))
 
     @property
     def title(self) -> str:
@@ -127,7 +134,7 @@ def read_folder(folder: Path) -> Source:
     for row in results.rows:
         key = row.system, row.state, row.test_set
         part = parts.setdefault(key, Part(*key))
-        part.entries.append(Entry(row, folder, backends.index(row.backend) % 8 + 1))
+        part.entries.append(Entry(row, folder, backends.index(row.backend) % COLORS + 1))
     for part in parts.values():
         path = folder / part.key / SCENE_FILE
         part.scene = Scene.read(path) if path.is_file() else None

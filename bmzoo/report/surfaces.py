@@ -104,7 +104,7 @@ class Populations:
 def populations(part: Part) -> Populations | None:
     """What the landscape's scores or histograms say; ``None`` for a system without a landscape."""
     scores = next((e.row.scores for e in part.entries if any(n.startswith(BASINS) for n in e.row.scores)), {})
-    names = [name for name in scores if name.startswith(BASINS)]
+    names = [name for name in scores if name.startswith(BASINS) and scores[name]["floor"] is not None]
     if names:
         reference = np.array([scores[n]["floor"] for n in names], dtype=np.float64)
         rows = []
@@ -130,7 +130,7 @@ def populations(part: Part) -> Populations | None:
 def draw_populations(found: Populations) -> Drawing:
     """The reference as bars, rows as marks on them."""
     n = len(found.labels)
-    drawing = Drawing(max(330, 60 * n), 200)
+    drawing = Drawing(max(440, 60 * n), 200)
     left, right, top, bottom = 40, 10, 24, 170
     every = [found.reference, *(shares + errors for _, shares, errors in found.rows)]
     y = Scale(0.0, 1.08 * max(float(np.max(v)) for v in every), bottom, top)

@@ -93,7 +93,7 @@ class Scale:
         )
         return self.start + (v - low) / (high - low) * (self.end - self.start)
 
-    def ticks(self, wanted: int = 4) -> list[float]:
+    def ticks(self, wanted: int = 5) -> list[float]:
         """Round numbers inside the range; on a logarithmic one powers of ten, or more where those are few."""
         if self.log:
             first, last = math.floor(_log(self.low)), math.floor(_log(self.high))

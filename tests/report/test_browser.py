@@ -115,6 +115,31 @@ def test_a_phone_scrolls_down_only(opened: Browser) -> None:
     opened.screenshot(SHOTS / "phone-systems.png")
 
 
+def test_on_a_phone_names_stay_in_sight_and_figures_are_swiped_through(opened: Browser) -> None:
+    opened.resize(400, 800)
+    left = "document.querySelector('#table-raw tbody td').getBoundingClientRect().left"
+    before = opened.run(f"return {left}")
+    assert before < 200
+    opened.run("document.querySelector('#table-raw').parentElement.scrollLeft = 300")
+    assert abs(opened.run(f"return {left}") - before) < 120
+    tops = (
+        "[...document.querySelector('.figures:not(.wide)').children].map(f => f.getBoundingClientRect().top)"
+    )
+    assert len(set(opened.run(f"return {tops}"))) == 1
+
+
+def test_print_is_light_and_whole(opened: Browser) -> None:
+    opened.run("document.documentElement.dataset.scheme = 'dark'")
+    dark = opened.run("return getComputedStyle(document.body).color")
+    opened.devtools("Emulation.setEmulatedMedia", media="print", features=[])
+    shown = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    assert opened.run(shown, "body", "color") == "rgb(28, 39, 51)" != dark
+    assert opened.run(shown, "section[aria-labelledby=frames]", "display") == "none"
+    assert opened.run(shown, ".scroll", "overflowX") == "visible"
+    assert opened.run(shown, "figure", "breakInside") == "avoid"
+    opened.devtools("Emulation.setEmulatedMedia", media="", features=[])
+
+
 def test_the_first_key_offers_to_skip_to_the_scores(opened: Browser) -> None:
     opened.press("\ue004")
     assert opened.run("return document.activeElement.className") == "skip"

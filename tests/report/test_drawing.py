@@ -46,9 +46,38 @@ def test_densities_integrate_to_what_lies_inside(counts: list[int]) -> None:
     values = np.array(counts, dtype=np.float64)
     histogram = {"edges": np.linspace(0.0, 2.0, 11), "reference": values, "generated": values}
     curves = make_curves(Subject("energetics/lj"), [histogram])
-    inside = float((curves.lines[0] * np.diff(curves.edges)).sum())
+    inside = float((curves.lines[0] * np.diff(curves.edges))[curves.inside].sum())
     assert inside == pytest.approx(1 - curves.outside[0])
     assert curves.floor is None
+
+
+def test_what_lies_beyond_the_axis_is_counted() -> None:
+    """Bins there are, but the figure ends before them."""
+    reference, generated = np.zeros(102), np.zeros(102)
+    reference[48:53] = 20.0
+    generated[50], generated[90], generated[101] = 5.0, 4.0, 1.0
+    histogram = {"edges": np.linspace(60.0, 180.0, 101), "reference": reference, "generated": generated}
+    curves = make_curves(Subject("distributions/angle[C-C-H]"), [histogram])
+    assert curves.window[1] < 160
+    assert curves.outside == pytest.approx([0.5])
+
+
+def test_bins_of_few_counts_are_drawn_as_one() -> None:
+    rng = np.random.default_rng(0)
+    many, few = (np.histogram(rng.normal(size=n), np.linspace(-4, 4, 51))[0] for n in (100_000, 40))
+    edges = np.linspace(-4.0, 4.0, 51)
+    for counts, bins in ((many, 50), (few, 10)):
+        values = np.concatenate([[0.0], counts, [0.0]])
+        histogram = {"edges": edges, "reference": values, "generated": values}
+        assert len(make_curves(Subject("energetics/lj"), [histogram]).reference) == bins
+    # g(r) is a ratio, not a count
+    histogram = {"edges": edges, "reference": np.ones(50), "generated": np.ones(50)}
+    assert len(make_curves(Subject("packing/g_inter[C-C]"), [histogram]).reference) == 50
+
+
+def test_improper_energies_have_no_axis_of_degrees() -> None:
+    assert Subject("distributions/improper[C-C-C-H]").circular
+    assert not Subject("energetics/improper").circular
 
 
 def test_subjects_know_their_score() -> None:

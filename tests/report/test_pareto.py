@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from html import unescape
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,20 @@ def test_the_floor_and_all_names_are_inside(part: Part) -> None:
 
 def test_nothing_without_the_score() -> None:
     assert draw_pareto(Part("adp", "300K", entries=[entry("geometric", "none", None, 1.0, 1)])) is None
+
+
+def test_twenty_long_names_hide_nothing_and_every_point_says_its_own() -> None:
+    names = [f"a_stranger's_backend_with_a_name_without_end_{k}" for k in range(20)]
+    entries = [entry(name, "none", 0.9 + 0.005 * k, 1.0, k % 8 + 1) for k, name in enumerate(names)]
+    drawing = draw_pareto(Part("adp", "300K", entries=entries))
+    assert drawing is not None
+    found = [
+        re.findall(r'x="([\d.]+)" y="([\d.]+)".*?>(.*)<', s)
+        for s in map(unescape, drawing.shapes)
+        if "halo f" in s
+    ]
+    heights = sorted(float(y) for ((_, y, _),) in found)
+    assert 1 < len(heights) < 20
+    assert min(b - a for a, b in pairwise(heights)) >= 12
+    assert all(len(text) <= 28 for ((_, _, text),) in found)
+    assert sum("<title>a_stranger" in s for s in drawing.shapes) == 20

@@ -73,7 +73,7 @@
     const scope = mode === "samples" ? "one" : pickScope.value;
     const n = scope === "all" ? scene.nMolecules : 1;
     const legend = [];
-    const dot = (color, text) => `<span class="dot" style="background:${color}"></span>${text}`;
+    const dot = (color, text) => { const d = document.createElement("span"); d.className = "dot"; d.style.background = color; return [d, text]; };
     if (mode === "samples") {
       view.samples.forEach((packed, k) => { const color = css(SAMPLES[k % 8]); addAtoms(packed, 1, color); legend.push(dot(color, `sample ${k + 1}`)); });
     } else if (mode === "against") {
@@ -91,14 +91,13 @@
     viewer.render();
     const what = view ? `${view.backend}, ${view.refine === "none" ? "raw" : view.refine}` : "reference";
     const how = { atoms: "first sample", samples: `${view ? view.samples.length : 1} samples of the same beads`, against: "first sample over the reference" }[mode];
-    $("caption").innerHTML = `${legend.join("")}`;
     const text = `First test frame of ${scene.title}: ${what}, ${view ? how : "the atoms that the beads were made from"}, ${n} molecule${n > 1 ? "s" : ""}.`;
-    $("caption").append(document.createElement("br"), text);
+    $("caption").replaceChildren(...legend.flat(), document.createElement("br"), text);
     stage.setAttribute("aria-label", `3-D view. ${text} Arrow keys turn it, plus and minus zoom.`);
   }
 
   function start() {
-    viewer = $3Dmol.createViewer(stage, { backgroundColor: css("surface"), antialias: true });
+    try { viewer = $3Dmol.createViewer(stage, { backgroundColor: css("surface"), antialias: true }); } catch { /* said below */ }
     if (!viewer) { $("caption").textContent = "This browser draws no 3-D graphics (WebGL is off)."; return; }
     draw();
   }
@@ -111,7 +110,7 @@
   const move = key => { if (viewer && moves[key]) { moves[key](viewer); viewer.render(); return true; } return false; };
   stage.addEventListener("keydown", event => { if (move(event.key === "=" ? "+" : event.key)) event.preventDefault(); });
   for (const button of box.querySelectorAll("[data-move]")) button.addEventListener("click", () => move(button.dataset.move));
-  scenes.forEach((s, k) => pickSystem.append(option(k, `${s.label} – ${s.title}`)));
+  scenes.forEach((s, k) => pickSystem.append(option(k, s.label)));
   fillRows();
   pickSystem.addEventListener("change", () => { fillRows(); draw(); });
   for (const input of [pickRow, pickMode, pickScope, withBeads, withHydrogens]) input.addEventListener("change", draw);
