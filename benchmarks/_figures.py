@@ -117,7 +117,7 @@ class Panel:
             ``NAME+REFINEMENT`` has the colour of ``NAME``, dashed, or dotted where minimised.
         scale: of the axes, as in ``log-linear``.
         diagonal: whether y = x is drawn: no timescale below the lag time means anything.
-        crosses: places where a line came to a bad end, by its name.
+        crosses: places where a line came to a bad end, by its name; those above the lines stand at the top.
     """
 
     title: str
@@ -134,10 +134,9 @@ def panels(path: Path, shown: Sequence[Panel], title: str) -> None:
     colours = (REFERENCE, *COLOURS)
     for axis, panel in zip(axes, shown, strict=False):
         bases = list(dict.fromkeys(name.partition("+")[0] for name in panel.lines))
-        for name in panel.lines:
-            base, _, refinement = name.partition("+")
-            colour = colours[bases.index(base) % len(colours)]
-            dashes = {"": "-", "minimise": ":"}.get(refinement, "--")
+        colour_of = {n: colours[bases.index(n.partition("+")[0]) % len(colours)] for n in panel.lines}
+        for name, colour in colour_of.items():
+            dashes = {"": "-", "minimise": ":"}.get(name.partition("+")[2], "--")
             for x, y, error in panel.lines[name]:
                 axis.plot(x, y, dashes, color=colour, label=name)
                 if error is not None:
@@ -145,10 +144,14 @@ def panels(path: Path, shown: Sequence[Panel], title: str) -> None:
                     if panel.scale.endswith("log"):
                         low = np.maximum(low, 1e-3 * np.abs(y))
                     axis.fill_between(x, low, y + error, color=colour, alpha=0.2, linewidth=0)
-            for x, y in panel.crosses.get(name, ()):
-                axis.plot(x, y, "x", color=colour, markersize=5)
         for axis_name, scale in zip("xy", panel.scale.split("-"), strict=True):
             axis.set(**{f"{axis_name}scale": scale})
+        top = axis.get_ylim()[1]
+        for name, places in panel.crosses.items():
+            label = None if panel.lines.get(name) else name
+            for x, y in places:
+                axis.plot(x, min(y, top), "x", color=colour_of[name], markersize=5, label=label,
+                          clip_on=False, scaley=False)  # fmt: skip
         if panel.diagonal:
             ends = axis.get_xlim()
             axis.plot(ends, ends, color="#444444", linestyle=(0, (4, 3)), linewidth=1, label="lag time")
