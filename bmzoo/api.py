@@ -46,7 +46,7 @@ def backmap(
         trajectory: path of a trajectory, or an MDAnalysis Universe (or AtomGroup) of beads.
         system: a system of the zoo, with a state where wanted (``sps:313K``); or
         topology, mapping: files of your own molecule.
-        structure: a gro or pdb file of the same particles as the trajectory, to check their number against.
+        structure: a gro or pdb file of the same particles as the trajectory, to check their number and order.
         backend: a name; by default :func:`~bmzoo.target.default_backend`'s choice.
         weights: folder or tag of a checkpoint; by default the one shipped for the molecule.
         library: atomistic trajectory of the molecule for ``fragments``, the target's beads for ``morphing``.
@@ -111,7 +111,7 @@ def evaluate(
         generated, reference: trajectories with the same atoms in the topology's order.
         system: a system of the zoo; or
         topology, mapping: files of your own molecule.
-        structure: a gro or pdb file of the same atoms, to check their number against.
+        structure: a gro or pdb file of the same atoms, to check their number and order.
         coarse: the CG trajectory that the generated frames were made from, by default the
             reference frames coarse-grained.
         simulated: ``coarse`` is a coarse-grained simulation, whose frames pair with no reference frame.

@@ -22,7 +22,7 @@ MappingOption = Annotated[
 ]
 StructureOption = Annotated[
     Path | None,
-    typer.Option("--structure", help="gro or pdb of the same particles, to compare their number with."),
+    typer.Option("--structure", help="gro or pdb of the same particles, to check their number and order."),
 ]
 TemperatureOption = Annotated[
     float | None, typer.Option("--temperature", min=1.0, help="Kelvin, for --refine thermalise.")
