@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -137,9 +138,13 @@ def provenance_line(found: dict[str, Any]) -> str:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Six digits a number; what is not finite becomes null."""
+    """Six digits a number, rows of numbers on a line; what is not finite becomes null."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_plain(data), indent=1, allow_nan=False) + "\n")
+    text = json.dumps(_plain(data), indent=1, allow_nan=False)
+    path.write_text(NUMBERS.sub(lambda row: "".join(row[0].split()), text) + "\n")
+
+
+NUMBERS = re.compile(r"\[\n\s+([-+.\de]+|null)(,\n\s+([-+.\de]+|null))*\n\s+\]")
 
 
 def numbers(text: str) -> list[int]:

@@ -27,6 +27,7 @@ from _scoring import experiment_text
 from _temporal_text import temporal_text
 from boltzmann_weights import weights_text
 from landscapes import landscape_text
+from report_page import page_text
 from speed import speed_text
 from stability import stability_text
 
@@ -111,6 +112,7 @@ def overview_text(results: Results) -> str:
 EXPERIMENT_TEXTS = {
     "landscapes": landscape_text,
     "morphing": morphing_text,
+    "report_page": page_text,
     "stability": stability_text,
     "temporal": temporal_text,
 }

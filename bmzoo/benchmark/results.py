@@ -106,7 +106,7 @@ class Results:
         """
         try:
             data = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
-            schema = data["schema"]
+            schema, version = data["schema"], data["bmzoo"]
         except OSError as error:
             reason = error.strerror or "no file"
             raise InputError(f"{path} cannot be read ({reason}); give what 'bmzoo benchmark' made") from None
@@ -120,7 +120,7 @@ class Results:
             return cls(**{part.name: data[part.name] for part in fields(cls)})
         except (TypeError, KeyError, AttributeError):
             raise InputError(
-                f"{path} was written by bmzoo {data.get('bmzoo', 'of an unknown version')} in a way that "
+                f"{path} was written by bmzoo {version} in a way that "
                 f"bmzoo {bmzoo.__version__} does not understand; run the benchmark again"
             ) from None
 

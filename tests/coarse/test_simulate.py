@@ -57,8 +57,8 @@ def test_same_seed_same_frames_resumed_or_not(
 def test_formats_agree(model: CoarseForceField, tmp_path: Path) -> None:
     system = load_system("adp")
     for suffix in ("npz", "xtc"):
-        simulate_to_file(system, model, SETTINGS, tmp_path / f"a.{suffix}")
-    small, large = ([*Trajectory(tmp_path / f"a.{suffix}")] for suffix in ("npz", "xtc"))
+        simulate_to_file(system, model, SETTINGS, tmp_path / f"{suffix}.{suffix}")
+    small, large = ([*Trajectory(tmp_path / f"{suffix}.{suffix}")] for suffix in ("npz", "xtc"))
     assert [f.time for f in small] == pytest.approx([f.time for f in large])
     for one, other in zip(small, large, strict=True):
         np.testing.assert_allclose(one.positions, other.positions, atol=1e-4)

@@ -153,7 +153,8 @@ def test_commands_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             continue
         for option, value in pairwise(words):
             if option in ("--output", "-o"):  # a page may make the same file twice, in another way
-                Path(value).unlink(missing_ok=True)
+                for made in (Path(value), Path(value).with_suffix(".json")):
+                    made.unlink(missing_ok=True)
         done = CliRunner().invoke(app, shortened)
         assert done.exit_code == 0, f"{' '.join(shortened)}\n{done.output}\n{done.exception!r}"
     if name == "docs/morphing.md":
