@@ -7,6 +7,7 @@ classifier on held-out environments: 0.5 = nobody can tell, 1 = anybody can.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -215,11 +216,20 @@ def c2st(
             categorical_features=[0],
             random_state=seed,
         )
-        model.fit(x[train], y[train])
-        held_out[test] = model.decision_function(x[test])
+        with _threads().limit(limits=1):
+            model.fit(x[train], y[train])
+            held_out[test] = model.decision_function(x[test])
         valid |= test
     groups = np.concatenate([2 * _ranks(generated_groups), 2 * _ranks(reference_groups) + 1])
     return _auc_with_error(held_out[valid], y[valid], groups[valid], seed)
+
+
+@cache
+def _threads() -> Any:
+    """What limits threads: so few environments take several longer than one, far longer on a busy machine."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _auc_with_error(scores: Floats, y: Floats, groups: Ints, seed: int) -> tuple[float, float]:
