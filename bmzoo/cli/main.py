@@ -94,9 +94,8 @@ _register()
 
 def main() -> None:
     """Entry point of the console script."""
-    signal.signal(
-        signal.SIGTERM, signal.default_int_handler
-    )  # batch systems stop jobs so: clean up then, too
+    # Batch systems stop jobs so: clean up then, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app(prog_name="bmzoo", args=sys.argv[1:])
     except KeyboardInterrupt:  # before the command began
